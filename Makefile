@@ -1,0 +1,46 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up on a bare machine first.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test check format bench setup lock clean
+
+demo: .venv/run
+	@$(BIN)/diptych demo $(ARGS)
+
+test: .venv/dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev
+	@$(BIN)/ruff format --check -q src tests
+	@$(BIN)/ruff check -q src tests
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+
+format: .venv/dev
+	@$(BIN)/ruff check -q --fix-only src tests
+	@$(BIN)/ruff format -q src tests
+
+bench: .venv/run
+	@$(BIN)/diptych bench zk $(ARGS)
+
+setup: .venv/dev
+
+.venv/run: requirements/run.txt pyproject.toml
+	@echo "Setting up .venv (locked, with hashes) ..." >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt >&2
+	@touch $@
+
+# Needs uv. The lock files name no registry host.
+lock:
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/run.in -o requirements/run.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,31 @@
+"""The command line's table of contents."""
+
+from typing import Annotated
+
+import typer
+
+import diptych
+
+application = typer.Typer(
+    name="diptych",
+    help="Identity documents without a central file to steal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"diptych {diptych.__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def diptych_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Identity documents without a central file to steal."""

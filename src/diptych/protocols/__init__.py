@@ -1,0 +1,1 @@
+"""Floor 3: what parties say to one another."""

@@ -1,0 +1,1 @@
+"""Floor 4: who does what and why. Roles never import one another: they meet by messages."""
