@@ -8,7 +8,7 @@ ARGS ?=
 demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
 
-test: .venv/dev
+test: .venv/dev .venv/peers
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/dev
@@ -37,10 +37,20 @@ setup: .venv/dev
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt >&2
 	@touch $@
 
+# Implementations we did not write, each in a room of its own; only the interop tests run them.
+.venv/peers: requirements/peer-zk-age-verifier.txt tests/interop/npm/package-lock.json
+	@echo "Setting up the interop peers ..." >&2
+	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq nodejs npm; } >&2
+	@cd tests/interop/npm && npm ci --silent --ignore-scripts >&2
+	@test -x .venv-peers/zk-age-verifier/bin/python || $(PYTHON) -m venv .venv-peers/zk-age-verifier
+	@.venv-peers/zk-age-verifier/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer-zk-age-verifier.txt >&2
+	@mkdir -p .venv && touch $@
+
 # Needs uv. The lock files name no registry host.
 lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/run.in -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-zk-age-verifier.in -o requirements/peer-zk-age-verifier.txt
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-peers tests/interop/npm/node_modules
