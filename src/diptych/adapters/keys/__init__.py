@@ -1,0 +1,1 @@
+"""Signing keys behind the `Signer` port: files here, a token's own slot elsewhere."""

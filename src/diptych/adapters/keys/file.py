@@ -1,0 +1,134 @@
+"""Private keys and certificates in files: PKCS#8 PEM readable by its owner alone, certificates in PEM.
+
+A private key is created whole or not at all, is never overwritten, and is not read while others could read it too.
+It lies unencrypted: whoever needs more than the file system's protection keeps the key in a token instead.
+"""
+
+import base64
+import binascii
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from diptych.crypto.signing import PublicKey, SoftwareSigner, dump_signer, load_signer
+from diptych.errors import Conflict, FormatError, Refused, Unavailable
+
+KEY_LABEL = "PRIVATE KEY"
+CERTIFICATE_LABEL = "CERTIFICATE"
+OWNER_ONLY = 0o600
+PUBLIC = 0o644
+MAX_BYTES = 1024 * 1024
+
+
+def write_signer(path: Path, signer: SoftwareSigner) -> None:
+    """Create the key file, mode 0600: durable on return, and `Conflict` if something is there already."""
+    _create(path, _pem(KEY_LABEL, dump_signer(signer)), OWNER_ONLY)
+
+
+def read_signer(path: Path) -> SoftwareSigner:
+    """The P-256 key of a PKCS#8 file, PEM or DER; `Refused` while group or others have any access to it."""
+    with _open(path) as file:
+        # The mode of what was opened, not of what the name means a moment later.
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise Refused("key.permissions", f"others can read the private key {path.name}: run chmod 600 on it")
+        data = file.read(MAX_BYTES)
+    if data.lstrip().startswith(b"-----"):
+        blocks = _blocks(data, KEY_LABEL)
+        if len(blocks) != 1:
+            raise FormatError("key.pem", f"{path.name} must hold exactly one '{KEY_LABEL}' (unencrypted PKCS#8)")
+        data = blocks[0]
+    return load_signer(data)
+
+
+def write_public_key(path: Path, public_key: PublicKey) -> None:
+    """Create the PEM file of a public key (SubjectPublicKeyInfo); `Conflict` if something is there already."""
+    pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    _create(path, pem, PUBLIC)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The P-256 public key of a PEM file, or `FormatError`."""
+    with _open(path) as file:
+        data = file.read(MAX_BYTES)
+    try:
+        key = serialization.load_pem_public_key(data)
+    except (ValueError, TypeError) as error:
+        raise FormatError("key.public", f"{path.name} is not a public key in PEM") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise FormatError("key.curve", "only P-256 keys are used here")
+    return key
+
+
+def write_certificates(path: Path, chain: Sequence[bytes]) -> None:
+    """Create the PEM file of DER certificates, leaf first; `Conflict` if something is there already."""
+    _create(path, b"".join(_pem(CERTIFICATE_LABEL, certificate) for certificate in chain), PUBLIC)
+
+
+def read_certificates(path: Path) -> tuple[bytes, ...]:
+    """The DER certificates of a PEM file in its order, at least one. Nothing about them is checked here."""
+    with _open(path) as file:
+        found = _blocks(file.read(MAX_BYTES), CERTIFICATE_LABEL)
+    if not found:
+        raise FormatError("certificate.pem", f"{path.name} holds no certificate in PEM")
+    return found
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise FormatError("key.missing", f"there is no file {path.name} in its folder: run `init` first") from error
+    except OSError as error:
+        raise Unavailable("key.read", f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    """Write beside, then link into place: a crash leaves no half-written key under the real name."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            os.link(beside, path)  # unlike rename, fails where something stands already
+        finally:
+            beside.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError as error:
+        raise Conflict("key.exists", f"{path.name} is already there; a key is never overwritten") from error
+    except OSError as error:
+        raise Unavailable("key.write", f"{path.name} cannot be written: {error.strerror}") from error
+
+
+def _pem(label: str, der: bytes) -> bytes:
+    text = base64.b64encode(der).decode()
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
+def _blocks(data: bytes, label: str) -> tuple[bytes, ...]:
+    """The DER of every PEM block with this label (RFC 7468)."""
+    begin, end = f"-----BEGIN {label}-----".encode(), f"-----END {label}-----".encode()
+    found: list[bytes] = []
+    for part in data.split(begin)[1:]:
+        body, ended, _ = part.partition(end)
+        try:
+            if not ended:
+                raise ValueError("no end line")
+            found.append(base64.b64decode(b"".join(body.split()), validate=True))
+        except (ValueError, binascii.Error) as error:
+            raise FormatError("pem", f"a '{label}' block is damaged") from error
+    return tuple(found)
