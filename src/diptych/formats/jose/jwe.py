@@ -16,6 +16,7 @@ from diptych.formats.strict_json import Json
 
 KEY_AGREEMENT = "ECDH-ES"
 CONTENT_ENCRYPTIONS = ("A256GCM", "A128GCM")
+MAX_BYTES = 4 * 1024 * 1024  # a zero-knowledge proof is up to 1 MB before two base64 layers
 KNOWN_HEADERS = frozenset({"alg", "enc", "kid", "epk", "apu", "apv", "typ", "cty"})
 
 
@@ -32,6 +33,8 @@ def encrypt(plaintext: bytes, recipient: PublicKey, *, encryption: str = "A256GC
 
 def header(compact: str) -> dict[str, Json]:
     """The protected header of a compact JWE with an algorithm accepted here, or `FormatError`."""
+    if len(compact) > MAX_BYTES:
+        raise FormatError("jwe.size", f"a JWE here has at most {MAX_BYTES} characters")
     parts = compact.split(".")
     if len(parts) != 5:
         raise FormatError("jwe", "a compact JWE has five parts")
@@ -51,9 +54,16 @@ def decrypt(compact: str, private_key: ec.EllipticCurvePrivateKey) -> bytes:
     header(compact)
     key = ECKey.import_key(private_key)
     try:
-        opened = joserfc_jwe.decrypt_compact(compact, key, algorithms=[KEY_AGREEMENT, *CONTENT_ENCRYPTIONS])
+        opened = joserfc_jwe.decrypt_compact(compact, key, registry=_limits())
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise VerificationError("jwe.open", "the message does not open with this key") from error
     if opened.plaintext is None:
         raise VerificationError("jwe.open", "the message does not open with this key")
     return opened.plaintext
+
+
+def _limits() -> joserfc_jwe.JWERegistry:
+    # One registry a call: its limits are attributes, and the library's default object is shared by everyone.
+    limits = joserfc_jwe.JWERegistry(algorithms=[KEY_AGREEMENT, *CONTENT_ENCRYPTIONS])
+    limits.max_ciphertext_length = MAX_BYTES
+    return limits

@@ -19,6 +19,7 @@ from diptych.formats.strict_json import Json
 
 ALGORITHMS = ("ES256",)
 MAX_BYTES = 256 * 1024
+MAX_HEADER_BYTES = 16 * 1024  # certificate chains (`x5c`) travel in headers; the library's own limit is 512
 KNOWN_HEADERS = frozenset({"alg", "typ", "kid", "jwk", "x5c"})
 
 
@@ -70,7 +71,15 @@ def verify(unverified: UnverifiedJws, public_key: PublicKey) -> VerifiedJws:
     """The claims, once the signature by `public_key` holds; else `VerificationError`. Checks no claim."""
     key = ECKey.import_key({name: str(value) for name, value in jwk.encode(public_key).items()})
     try:
-        joserfc_jws.deserialize_compact(unverified.compact, key, algorithms=list(ALGORITHMS))
+        joserfc_jws.deserialize_compact(unverified.compact, key, algorithms=list(ALGORITHMS), registry=_limits())
     except (JoseError, ValueError) as error:
         raise VerificationError("jws.signature", "the JWS signature does not match its key") from error
     return VerifiedJws(unverified.header, strict_json.parse_object(unverified.unverified_payload))
+
+
+def _limits() -> joserfc_jws.JWSRegistry:
+    # One registry a call: its limits are attributes, and the library's default object is shared by everyone.
+    limits = joserfc_jws.JWSRegistry(algorithms=list(ALGORITHMS))
+    limits.max_header_length = MAX_HEADER_BYTES
+    limits.max_payload_length = MAX_BYTES
+    return limits
