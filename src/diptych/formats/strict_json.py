@@ -22,6 +22,8 @@ def parse_object(data: bytes | str) -> dict[str, Json]:
             parse_int=_bounded_int,
             parse_float=_bounded_float,
         )
+        if "\\ud" in text.lower():
+            encode(value)  # half of a surrogate pair is no text, and could not be written again
     except (ValueError, RecursionError) as error:
         raise FormatError("json", "not valid JSON") from error
     if not isinstance(value, dict):
