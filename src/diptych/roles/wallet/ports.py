@@ -1,0 +1,122 @@
+"""What the wallet needs from outside: a place to keep things, lines to issuers and verifiers, a prover.
+
+Adapters implement these; `memory.py` has the store's fake.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from diptych.crypto.longfellow import Claim
+from diptych.crypto.signing import PublicKey
+from diptych.private import Secret
+
+
+class Kind(Enum):
+    """What an entry of the wallet is about. The store does not show it to anyone without the key."""
+
+    TRUST = "trust"
+    GRANT = "grant"
+    BATCH = "batch"
+    DOCUMENT = "document"
+    COPY = "copy"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where an entry is: its kind and its name, unique within the kind."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry that goes from what it was to what it shall be; None: it is not there."""
+
+    key: Key
+    before: bytes | None = field(repr=False)
+    after: bytes | None = field(repr=False)
+
+
+class WalletStore(Protocol):
+    """The wallet's memory. What it keeps is unreadable without the passphrase that opened it."""
+
+    def read(self) -> Mapping[Key, bytes]:
+        """Every entry, as one moment saw them all."""
+        ...
+
+    def save(self, changes: Sequence[Change]) -> None:
+        """All of the changes or none, durable on return.
+
+        `Conflict` "wallet.changed" and nothing saved if an entry is not what the change says it was: another window
+        was faster, or the same changes were saved already. `Unavailable` if it cannot be written now.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered: nobody has judged it yet. `location` is where it sends the person next."""
+
+    status: int
+    media_type: str
+    body: bytes = field(repr=False)
+    dpop_nonce: str | None = None
+
+
+class IssuerLine(Protocol):
+    """Requests to an issuer. No redirects, https (or this machine) only, bounded in time and size.
+
+    Each raises `Unavailable` when no whole answer came: the issuer may or may not have acted, so ask again.
+    """
+
+    def fetch(self, url: str) -> Answer:
+        """A GET for JSON: metadata."""
+        ...
+
+    def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:
+        """A token request."""
+        ...
+
+    def ask_nonce(self, url: str) -> Answer:
+        """An empty POST to the nonce endpoint."""
+        ...
+
+    def ask_credential(self, url: str, body: bytes, *, media_type: str, access_token: Secret, dpop: str) -> Answer:
+        """A credential request under a DPoP-bound token."""
+        ...
+
+
+class VerifierLine(Protocol):
+    """Requests to a verifier, under the same limits; `Unavailable` when no whole answer came."""
+
+    def fetch_request(self, url: str, form: bytes | None) -> Answer:
+        """The request object: by POST with `form`, or by GET without."""
+        ...
+
+    def send_response(self, url: str, form: bytes) -> Answer:
+        """The authorization response, or the error that says no."""
+        ...
+
+
+class Prover(Protocol):
+    """Makes zero-knowledge proofs, away from everything else that the wallet knows."""
+
+    def prove(
+        self,
+        *,
+        document: bytes,
+        issuer_key: PublicKey,
+        transcript: bytes,
+        claims: Sequence[Claim],
+        timestamp: datetime,
+    ) -> bytes:
+        """The proof that `document` (which holds no more than the claims) is signed, bound and valid at `timestamp`.
+
+        `Refused` for what cannot be proven, `Unavailable` when the native prover died.
+        """
+        ...
