@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.vectors_folder import published
 
 MDL = "org.iso.18013.5.1.mDL"
 NAMESPACE = "org.iso.18013.5.1"
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
 CIRCUIT = {"circuit_hash": "ab" * 32, "num_attributes": 1, "version": 7}
 
 
@@ -143,17 +145,18 @@ def test_systems_that_nobody_here_knows_are_passed_over() -> None:
     assert zk.parse([{"id": "x", "system": "another-system", "whatever": [1]}]) == ()
 
 
-def test_a_system_is_chosen_by_claim_count_and_allow_list() -> None:
-    systems = zk.parse(
-        [
-            {"id": "two", "system": zk.LONGFELLOW, **CIRCUIT, "num_attributes": 2},
-            {"id": "one", "system": zk.LONGFELLOW, **CIRCUIT},
-        ]
-    )
-    assert zk.choose(systems, num_claims=1, can_use=lambda found: True).id == "one"
-    for can_use, count in ((lambda found: False, 1), (lambda found: True, 3)):
+def test_a_circuit_is_chosen_by_claim_count_and_allow_list() -> None:
+    offered = zk.offer(2, now=NOW) + zk.offer(1, now=NOW)
+    system, circuit = zk.choose(offered, num_claims=1, now=NOW)
+    assert (system.id, circuit.attributes) == (circuit.zk_system_id, 1)
+    unknown = zk.parse([{"id": "one", "system": zk.LONGFELLOW, **CIRCUIT}])
+    for systems, count, now in ((unknown, 1, NOW), (offered, 3, NOW), (offered, 1, NOW.replace(year=2099))):
         with pytest.raises(Refused, match=r"zk\.circuit"):
-            zk.choose(systems, num_claims=count, can_use=can_use)
+            zk.choose(systems, num_claims=count, now=now)
+
+
+def test_what_is_offered_survives_the_wire() -> None:
+    assert zk.parse(zk.encode(zk.offer(4, now=NOW))) == zk.offer(4, now=NOW)
 
 
 def _edit(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:

@@ -5,15 +5,18 @@ object per circuit in `meta.zk_system_type`. Which circuits are sound is left to
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from diptych.crypto import longfellow
+from diptych.crypto.longfellow import Circuit
 from diptych.errors import FormatError, Refused
 from diptych.formats import strict_json
 from diptych.formats.strict_json import Json
 
 FORMAT = "mso_mdoc_zk"
-LONGFELLOW = "longfellow-libzk-v1"
+LONGFELLOW = longfellow.SYSTEM
 MAX_SYSTEMS = 32
 MAX_TEXT = 256
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -52,11 +55,31 @@ def encode(systems: Sequence[ZkSystem]) -> list[Json]:
     return [_encode(system) for system in systems]
 
 
-def choose(systems: Sequence[ZkSystem], *, num_claims: int, can_use: Callable[[ZkSystem], bool]) -> ZkSystem:
-    """The first system for exactly this many claims that `can_use` accepts; `Refused` if there is none."""
+def offer(num_claims: int, *, now: datetime) -> tuple[ZkSystem, ...]:
+    """What a request offers for that many claims: every circuit accepted at `now`, preferred first."""
+    return tuple(
+        ZkSystem(
+            id=circuit.zk_system_id,
+            system=LONGFELLOW,
+            circuit_hash=circuit.circuit_hash,
+            version=circuit.version,
+            num_attributes=circuit.attributes,
+            block_enc_hash=circuit.block_enc_hash,
+            block_enc_sig=circuit.block_enc_sig,
+        )
+        for circuit in longfellow.accepted_circuits(num_claims, now=now)
+    )
+
+
+def choose(systems: Sequence[ZkSystem], *, num_claims: int, now: datetime) -> tuple[ZkSystem, Circuit]:
+    """The first system offered whose circuit is accepted here too, for exactly this many claims; else `Refused`.
+
+    The answer names the system by its `id`, which is the verifier's to choose; the circuit is found by its hash.
+    """
+    accepted = {circuit.circuit_hash: circuit for circuit in longfellow.accepted_circuits(num_claims, now=now)}
     for system in systems:
-        if system.num_attributes == num_claims and can_use(system):
-            return system
+        if system.num_attributes == num_claims and system.circuit_hash in accepted:
+            return system, accepted[system.circuit_hash]
     raise Refused("zk.circuit", "none of the proof systems asked for is one that is accepted here")
 
 
