@@ -1,0 +1,141 @@
+"""The issuer's memory in memory, for tests and journeys; it passes the same contract as the database.
+
+It can be told to fail before or after saving, as a database whose answer is lost does.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from diptych.errors import Conflict, Unavailable
+from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
+
+
+@dataclass(frozen=True)
+class _Tables:
+    orders: dict[bytes, StoredOrder] = field(default_factory=dict)
+    access: dict[bytes, AccessGrant] = field(default_factory=dict)
+    refresh: dict[bytes, RefreshGrant] = field(default_factory=dict)
+    seen: dict[bytes, datetime] = field(default_factory=dict)
+    incidents: list[Incident] = field(default_factory=list)
+
+    def copy(self) -> "_Tables":
+        return _Tables(dict(self.orders), dict(self.access), dict(self.refresh), dict(self.seen), list(self.incidents))
+
+
+class MemoryIssuerStore:
+    """`IssuerStore` over dictionaries. Not for threads."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._fail: Literal["before", "after"] | None = None
+
+    def fail_once(self, when: Literal["before", "after"]) -> None:
+        """Let the next transaction raise `Unavailable` as it ends, before or after it was saved."""
+        self._fail = when
+
+    def contents(self) -> object:
+        """Everything remembered, to compare before and after."""
+        return self._tables.copy()
+
+    @contextmanager
+    def transaction(self) -> Iterator["_MemoryTransaction"]:
+        tables = self._tables.copy()
+        yield _MemoryTransaction(tables)
+        fail, self._fail = self._fail, None
+        if fail == "before":
+            raise Unavailable("storage", "the store failed before saving")
+        self._tables = tables
+        if fail == "after":
+            raise Unavailable("storage", "the store failed after saving")
+
+    def forget_expired(self, now: datetime) -> None:
+        with self.transaction() as state:
+            tables = state.tables
+            _drop(tables.access, [key for key, grant in tables.access.items() if grant.expires_at <= now])
+            _drop(tables.seen, [key for key, expires_at in tables.seen.items() if expires_at <= now])
+            for order in list(tables.orders.values()):
+                if _is_over(order, now):
+                    state.forget_grants(order.order_id)
+                    del tables.orders[order.order_id]
+                else:
+                    tables.orders[order.order_id] = _without_what_nothing_opens(order, tables, now)
+
+    def incidents(self) -> Sequence[Incident]:
+        return tuple(self._tables.incidents)
+
+
+class _MemoryTransaction:
+    """`IssuerTransaction` on a copy of the tables that is kept if all goes well."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self.tables = tables
+
+    def order(self, order_id: bytes) -> StoredOrder | None:
+        return self.tables.orders.get(order_id)
+
+    def order_by_code(self, code_hash: bytes) -> StoredOrder | None:
+        return next((order for order in self.tables.orders.values() if order.code_hash == code_hash), None)
+
+    def save_order(self, order: StoredOrder) -> None:
+        other = self.order_by_code(order.code_hash)
+        if other is not None and other.order_id != order.order_id:
+            raise Conflict("order.code", "another order has the same code")
+        self.tables.orders[order.order_id] = order
+
+    def access_grant(self, token_hash: bytes) -> AccessGrant | None:
+        return self.tables.access.get(token_hash)
+
+    def save_access_grant(self, grant: AccessGrant) -> None:
+        self.tables.access[grant.token_hash] = grant
+
+    def refresh_grant(self, token_hash: bytes) -> RefreshGrant | None:
+        return self.tables.refresh.get(token_hash)
+
+    def save_refresh_grant(self, grant: RefreshGrant) -> None:
+        self.tables.refresh[grant.token_hash] = grant
+
+    def forget_access_of(self, refresh_hash: bytes) -> None:
+        _drop(self.tables.access, [k for k, grant in self.tables.access.items() if grant.refresh_hash == refresh_hash])
+
+    def successors(self, refresh_hash: bytes) -> Sequence[RefreshGrant]:
+        return tuple(grant for grant in self.tables.refresh.values() if grant.predecessor == refresh_hash)
+
+    def refresh_grants(self, order_id: bytes) -> Sequence[RefreshGrant]:
+        return tuple(grant for grant in self.tables.refresh.values() if grant.order_id == order_id)
+
+    def forget_grants(self, order_id: bytes) -> None:
+        _drop(self.tables.access, [k for k, grant in self.tables.access.items() if grant.order_id == order_id])
+        _drop(self.tables.refresh, [k for k, grant in self.tables.refresh.items() if grant.order_id == order_id])
+
+    def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
+        if value in self.tables.seen:
+            return False
+        self.tables.seen[value] = expires_at
+        return True
+
+    def record(self, incident: Incident) -> None:
+        self.tables.incidents.append(incident)
+
+
+def _without_what_nothing_opens(order: StoredOrder, tables: _Tables, now: datetime) -> StoredOrder:
+    kept = order if order.expires_at > now else replace(order, code_wrap_full=None, code_wrap_renewal=None)
+    has_token = any(
+        grant.order_id == order.order_id and grant.wrap_full is not None for grant in tables.access.values()
+    )
+    return kept if has_token or kept.code_wrap_full is not None else replace(kept, sealed_full=None)
+
+
+def _is_over(order: StoredOrder, now: datetime) -> bool:
+    if order.renewable_until is not None and order.renewable_until <= now:
+        return True
+    return order.state in (OrderState.OFFERED, OrderState.VOID) and order.expires_at <= now
+
+
+def _drop(
+    table: dict[bytes, AccessGrant] | dict[bytes, RefreshGrant] | dict[bytes, datetime], keys: list[bytes]
+) -> None:
+    for key in keys:
+        del table[key]

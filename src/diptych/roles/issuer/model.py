@@ -1,0 +1,91 @@
+"""What the issuer remembers: sealed orders, and hashes of the tokens under which their keys are wrapped.
+
+Nothing here opens anything: every wrap needs the code or token that only the citizen's side holds. An order's life:
+
+    OFFERED --code and transaction code--> REDEEMED --again, same DPoP key--> REDEEMED
+    REDEEMED --first use of its tokens--> CLOSED          (from here on the code opens nothing)
+    OFFERED, REDEEMED --fifth wrong transaction code--> VOID
+    any --reuse of a superseded refresh token--> VOID     (nothing opens it any more)
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+MAX_TRIES = 5
+ACCESS_LIFETIME = timedelta(minutes=10)
+REFRESH_LIFETIME = timedelta(days=365)  # HAIP 1.0, 4.4: a refresh token is not to be used for longer than a year
+NONCE_LIFETIME_SECONDS = 300
+
+
+class OrderState(StrEnum):
+    """Where an order stands in its life."""
+
+    OFFERED = "offered"
+    REDEEMED = "redeemed"
+    CLOSED = "closed"
+    VOID = "void"
+
+
+@dataclass(frozen=True)
+class StoredOrder:
+    """One order as the issuer keeps it. Ciphertexts and wraps are None once nothing may open them."""
+
+    order_id: bytes
+    digest: bytes
+    """SHA-256 of the signed order as it came, so that the same order sent twice is recognised."""
+    code_hash: bytes = field(repr=False)
+    state: OrderState
+    expires_at: datetime
+    sealed_full: bytes | None = field(repr=False)
+    sealed_renewal: bytes | None = field(repr=False)
+    code_wrap_full: bytes | None = field(repr=False)
+    code_wrap_renewal: bytes | None = field(repr=False)
+    tries: int = 0
+    redeemed_by: str | None = None
+    """The DPoP key (RFC 7638 thumbprint) that redeemed the code."""
+    renewable_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AccessGrant:
+    """What the issuer keeps of an access token. Without `wrap_full` it came from a refresh and opens renewals only."""
+
+    token_hash: bytes = field(repr=False)
+    order_id: bytes
+    jkt: str
+    expires_at: datetime
+    refresh_hash: bytes = field(repr=False)
+    """The refresh token that was handed out in the same response."""
+    wrap_full: bytes | None = field(repr=False)
+    wrap_renewal: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RefreshGrant:
+    """What the issuer keeps of a refresh token. One without a wrap is superseded: it opens nothing."""
+
+    token_hash: bytes = field(repr=False)
+    order_id: bytes
+    jkt: str
+    predecessor: bytes | None = field(repr=False)
+    """The refresh token that it was exchanged for; that one stands until this one, or its access token, is used."""
+    wrap_renewal: bytes | None = field(repr=False)
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether a successor was used."""
+        return self.wrap_renewal is None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that should not happen, to be looked into by the operator. Names an order, never a person."""
+
+    order_id: bytes
+    kind: str
+    at: datetime
+
+
+REFRESH_REUSE = "refresh-token-reuse"
+TRIES_EXHAUSTED = "transaction-code-guessed"

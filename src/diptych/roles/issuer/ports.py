@@ -1,0 +1,107 @@
+"""What the issuer needs from outside, in its own words: memory, and a signing key for each document type."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from diptych.crypto.signing import Signer
+from diptych.roles.issuer.model import AccessGrant, Incident, RefreshGrant, StoredOrder
+
+
+class IssuerTransaction(Protocol):
+    """The issuer's memory inside one transaction: what is read here nobody else changes until it ends."""
+
+    def order(self, order_id: bytes) -> StoredOrder | None:
+        """The order, if there is one."""
+        ...
+
+    def order_by_code(self, code_hash: bytes) -> StoredOrder | None:
+        """The order whose code has this hash, if there is one."""
+        ...
+
+    def save_order(self, order: StoredOrder) -> None:
+        """Insert the order, or replace the one with its id. `Conflict` if another order has the same code."""
+        ...
+
+    def access_grant(self, token_hash: bytes) -> AccessGrant | None:
+        """The access token's grant, expired or not, if it was not forgotten yet."""
+        ...
+
+    def save_access_grant(self, grant: AccessGrant) -> None:
+        """Insert the grant of a new access token."""
+        ...
+
+    def refresh_grant(self, token_hash: bytes) -> RefreshGrant | None:
+        """The refresh token's grant, superseded or not."""
+        ...
+
+    def save_refresh_grant(self, grant: RefreshGrant) -> None:
+        """Insert the grant, or replace the one of its token."""
+        ...
+
+    def forget_access_of(self, refresh_hash: bytes) -> None:
+        """Forget the access tokens that were handed out with this refresh token."""
+        ...
+
+    def successors(self, refresh_hash: bytes) -> Sequence[RefreshGrant]:
+        """The grants of tokens that this one was exchanged for."""
+        ...
+
+    def refresh_grants(self, order_id: bytes) -> Sequence[RefreshGrant]:
+        """Every refresh grant of an order."""
+        ...
+
+    def forget_grants(self, order_id: bytes) -> None:
+        """Forget every token of an order."""
+        ...
+
+    def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
+        """Remember a 32-byte value until `expires_at`. False if it was remembered already."""
+        ...
+
+    def record(self, incident: Incident) -> None:
+        """Keep an incident for the operator."""
+        ...
+
+
+class IssuerStore(Protocol):
+    """The issuer's memory."""
+
+    def transaction(self) -> AbstractContextManager[IssuerTransaction]:
+        """Everything or nothing: durable when the block ends, undone when it raises.
+
+        Raises `Unavailable` where nothing was kept. One transaction at a time; others wait.
+        """
+        ...
+
+    def forget_expired(self, now: datetime) -> None:
+        """Delete what can no longer be used, in one transaction of its own; twice is once:
+
+        - access tokens and remembered values past their time;
+        - offered and void orders past theirs, and every order past `renewable_until`, with all their tokens;
+        - the code wraps of a redeemed order whose code has expired;
+        - the full ciphertext of every order that neither a code wrap nor an access token can open any more.
+        """
+        ...
+
+    def incidents(self) -> Sequence[Incident]:
+        """Every incident recorded, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class DocumentSigner:
+    """The key that signs one document type, and its certificate chain (DER, leaf first, without the root)."""
+
+    signer: Signer
+    chain: Sequence[bytes]
+
+
+class DocumentSigners(Protocol):
+    """The signing keys, one per document type, so that no document can pass for one of another type."""
+
+    def signer_for(self, doc_type: str) -> DocumentSigner:
+        """The signer of `doc_type`. `Unavailable` if its key cannot be reached."""
+        ...

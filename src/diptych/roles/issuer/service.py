@@ -1,0 +1,303 @@
+"""What the issuer does: accepts sealed orders, turns codes into tokens, and tokens into signed documents.
+
+Each use-case is one transaction: a request that fails leaves nothing behind, but for the tries it used up and the
+incidents it caused. Who asks is a DPoP key; the clock and randomness are arguments.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from diptych.crypto.entropy import Entropy
+from diptych.crypto.signing import PublicKey
+from diptych.errors import Conflict, DiptychError, FormatError, Refused, VerificationError
+from diptych.formats.catalogue.model import Catalogue, DocumentType
+from diptych.formats.catalogue.values import check_values
+from diptych.formats.mdoc.issue import issue
+from diptych.formats.order.documents import OrderedDocument
+from diptych.formats.order.sealed import open_part
+from diptych.formats.order.signed import parse_signed_order, verify_signed_order
+from diptych.private import Secret
+from diptych.protocols.oauth.dpop import DpopProof, verify_proof
+from diptych.protocols.oauth.metadata import AuthorizationServerMetadata
+from diptych.protocols.oauth.nonces import NonceMint
+from diptych.protocols.oauth.token import RefreshTokenRequest, TokenResponse
+from diptych.protocols.openid4vci.credential import CredentialRequest, CredentialResponse
+from diptych.protocols.openid4vci.errors import (
+    CREDENTIAL_REQUEST_DENIED,
+    INVALID_NONCE,
+    INVALID_PROOF,
+    UNKNOWN_CREDENTIAL_CONFIGURATION,
+)
+from diptych.protocols.openid4vci.key_proof import ProvenKeys, verify_key_proofs
+from diptych.protocols.openid4vci.metadata import (
+    ClaimDescription,
+    CredentialConfiguration,
+    IssuerMetadata,
+    RequestEncryption,
+)
+from diptych.protocols.openid4vci.nonce import NonceResponse
+from diptych.protocols.openid4vci.token import GRANT_TYPES, TokenRequest
+from diptych.roles.issuer.model import NONCE_LIFETIME_SECONDS, OrderState, StoredOrder
+from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction
+from diptych.roles.issuer.tokens import OrderKeys, redeem_code, refresh, start_of_day, use_access_token
+
+TOKENS_PATH = "/token"
+NONCES_PATH = "/nonce"
+CREDENTIALS_PATH = "/credential"
+ORDERS_PATH = "/orders"
+
+
+@dataclass(frozen=True)
+class OrderReceipt:
+    """The issuer has this order; `is_new` is False when it had it already."""
+
+    order_id: bytes
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """The issuer at `url`, honouring orders of `officers`, issuing the catalogue's document types."""
+
+    url: str
+    names: Mapping[str, str]
+    catalogue: Catalogue
+    officers: Collection[PublicKey]
+    signers: DocumentSigners
+    store: IssuerStore
+    nonce_key: Secret = field(repr=False)
+    request_encryption: RequestEncryption | None = None
+
+    def metadata(self) -> IssuerMetadata:
+        """What wallets read first (OpenID4VCI 1.0, 12.2)."""
+        return IssuerMetadata(
+            issuer=self.url,
+            credential_endpoint=self.url + CREDENTIALS_PATH,
+            nonce_endpoint=self.url + NONCES_PATH,
+            batch_size=self._batch_size,
+            configurations={
+                document_type.id: _configuration(document_type) for document_type in self.catalogue.types.values()
+            },
+            names=self.names,
+            request_encryption=self.request_encryption,
+        )
+
+    def authorization_server_metadata(self) -> AuthorizationServerMetadata:
+        """Where tokens come from: here (RFC 8414)."""
+        return AuthorizationServerMetadata(self.url, self.url + TOKENS_PATH, GRANT_TYPES)
+
+    def accept_order(self, body: bytes, *, now: datetime) -> OrderReceipt:
+        """Store an officer's signed order. Sent again, it is the same order; another under its id is a `Conflict`.
+
+        `Refused` or `VerificationError` for an order that no honoured officer signed for this issuer and this time.
+        """
+        verified = verify_signed_order(
+            parse_signed_order(body), officers=self.officers, expected_issuer=self.url, now=now
+        )
+        order, digest = verified.order, hashlib.sha256(verified.encoded).digest()
+        with self.store.transaction() as state:
+            known = state.order(order.order_id)
+            if known is not None and known.digest != digest:
+                raise Conflict("order.id", "another order with this id is here already: approve it again")
+            if known is None:
+                state.save_order(
+                    StoredOrder(
+                        order_id=order.order_id,
+                        digest=digest,
+                        code_hash=order.code_hash,
+                        state=OrderState.OFFERED,
+                        expires_at=order.expires_at,
+                        sealed_full=order.full.sealed,
+                        sealed_renewal=order.renewal.sealed,
+                        code_wrap_full=order.full.wrapped_key,
+                        code_wrap_renewal=order.renewal.wrapped_key,
+                    )
+                )
+        return OrderReceipt(order.order_id, known is None)
+
+    def dpop_nonce(self, *, now: datetime, entropy: Entropy) -> str:
+        """A nonce for the next DPoP proof (RFC 9449 8)."""
+        return self._dpop_nonces.issue(now=now, entropy=entropy)
+
+    def c_nonce(self, *, now: datetime, entropy: Entropy) -> NonceResponse:
+        """A nonce for proofs of keys (OpenID4VCI 1.0, 7). Nothing is stored: anyone may ask."""
+        return NonceResponse(self._c_nonces.issue(now=now, entropy=entropy))
+
+    def issue_tokens(self, request: TokenRequest, *, dpop: str, now: datetime, entropy: Entropy) -> TokenResponse:
+        """Tokens for a code or a refresh token; see `tokens`. Raises with the code of RFC 6749 5.2 or RFC 9449."""
+        proof = self._verify_dpop(dpop, TOKENS_PATH, now=now)
+        with self.store.transaction() as state:
+            outcome: TokenResponse | DiptychError
+            if isinstance(request, RefreshTokenRequest):
+                outcome = refresh(state, request, proof, now=now, entropy=entropy)
+            else:
+                outcome = redeem_code(state, request, proof, now=now, entropy=entropy)
+        # Raised only here: what goes with it is saved.
+        if isinstance(outcome, DiptychError):
+            raise outcome
+        return outcome
+
+    def issue_credentials(
+        self, request: CredentialRequest, *, access_token: Secret, dpop: str, now: datetime, entropy: Entropy
+    ) -> CredentialResponse:
+        """Documents of one type, one for each proven key.
+
+        1. The proof of possession of the token's key, for this request and this token (RFC 9449 7).
+        2. The type is one we issue, and there are no more proofs than we announce.
+        3. Every key proof, under nonces of ours (OpenID4VCI 1.0, appendix F.4).
+        4. In one transaction: the token opens the order; DPoP proof and nonces are used up; the order has a document
+           of this type, in the part that this token opens; and it still fits the catalogue.
+        """
+        # 1.
+        proof = self._verify_dpop(dpop, CREDENTIALS_PATH, now=now, access_token=access_token)
+        # 2.
+        document_type = self.catalogue.types.get(request.configuration_id)
+        if document_type is None:
+            raise FormatError(
+                "credential.configuration",
+                "no such credential configuration here: read the issuer's metadata",
+                code=UNKNOWN_CREDENTIAL_CONFIGURATION,
+            )
+        if len(request.proofs) > self._batch_size:
+            raise Refused(
+                "credential.batch_size", f"at most {self._batch_size} key proofs in a request", code=INVALID_PROOF
+            )
+        # 3.
+        keys = verify_key_proofs(
+            request.proofs,
+            expected_issuer=self.url,
+            check_nonce=lambda nonce: _ignore(self._c_nonces.check(nonce, now=now)),
+            now=now,
+        )
+        # 4. The documents are signed inside the transaction: they leave it together with what was used up.
+        with self.store.transaction() as state:
+            order, order_keys = use_access_token(state, access_token, proof, now=now)
+            self._use_nonces(state, keys, now)
+            document = _ordered(order, order_keys, document_type)
+            return CredentialResponse(self._sign(document_type, document, keys, now, entropy))
+
+    def sweep(self, now: datetime) -> None:
+        """Delete what can no longer be used; run it every minute."""
+        self.store.forget_expired(now)
+
+    @property
+    def _batch_size(self) -> int:
+        return max(document_type.copies for document_type in self.catalogue.types.values())
+
+    @property
+    def _dpop_nonces(self) -> NonceMint:
+        return NonceMint(self.nonce_key, "dpop", NONCE_LIFETIME_SECONDS)
+
+    @property
+    def _c_nonces(self) -> NonceMint:
+        return NonceMint(self.nonce_key, "c_nonce", NONCE_LIFETIME_SECONDS)
+
+    def _verify_dpop(self, dpop: str, path: str, *, now: datetime, access_token: Secret | None = None) -> DpopProof:
+        return verify_proof(
+            dpop,
+            expected_htm="POST",
+            expected_htu=self.url + path,
+            check_nonce=lambda nonce: _ignore(self._dpop_nonces.check(nonce, now=now)),
+            now=now,
+            access_token=access_token,
+        )
+
+    def _use_nonces(self, state: IssuerTransaction, keys: ProvenKeys, now: datetime) -> None:
+        for text in keys.nonces:
+            nonce = self._c_nonces.check(text, now=now)
+            seen = hashlib.sha256(b"c_nonce\0" + nonce.text.encode()).digest()
+            if not state.use_once(seen, expires_at=nonce.expires_at):
+                raise VerificationError(
+                    "key_proof.nonce", "this nonce was used before: ask for a new one", code=INVALID_NONCE
+                )
+
+    def _sign(
+        self,
+        document_type: DocumentType,
+        document: OrderedDocument,
+        keys: ProvenKeys,
+        now: datetime,
+        entropy: Entropy,
+    ) -> tuple[bytes, ...]:
+        try:
+            attributes = check_values(
+                document_type, {identifier: value.reveal() for identifier, value in document.attributes.items()}
+            )
+        except FormatError as error:
+            # Approved under another catalogue: the person can do nothing about it, the officer can.
+            raise Refused(
+                "credential.catalogue",
+                "the order does not fit its document type any more: ask for a new one",
+                code=CREDENTIAL_REQUEST_DENIED,
+            ) from error
+        # Whole days: a document's dates must not tell which of that day's people it belongs to.
+        signed = start_of_day(now)
+        valid_until = signed + timedelta(days=document_type.validity_days)
+        if document.valid_until is not None:
+            valid_until = min(valid_until, start_of_day(document.valid_until))
+        if valid_until <= now:
+            raise Refused(
+                "credential.expired",
+                "the order allows no document of this type beyond today: ask for a new one",
+                code=CREDENTIAL_REQUEST_DENIED,
+            )
+        document_signer = self.signers.signer_for(document_type.doc_type)
+        return tuple(
+            issue(
+                doc_type=document_type.doc_type,
+                namespaces={document_type.namespace: attributes},
+                device_key=device_key,
+                signer=document_signer.signer,
+                signer_chain=document_signer.chain,
+                signed=signed,
+                valid_from=signed,
+                valid_until=valid_until,
+                entropy=entropy,
+            ).encode()
+            # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
+            for device_key in keys.public_keys[: document_type.copies]
+        )
+
+
+def _ordered(order: StoredOrder, keys: OrderKeys, document_type: DocumentType) -> OrderedDocument:
+    """The order's document of this type. The full part is opened only for what the renewal part does not have."""
+    parts: list[tuple[OrderedDocument, ...]] = []
+    if order.sealed_renewal is not None:
+        parts.append(open_part(order.sealed_renewal, keys.renewal, order_id=order.order_id, part="renewal"))
+    found = _of_type(parts, document_type)
+    if found is None and order.sealed_full is not None and keys.full is not None:
+        parts.append(open_part(order.sealed_full, keys.full, order_id=order.order_id, part="full"))
+        found = _of_type(parts, document_type)
+    if found is None:
+        raise Refused(
+            "credential.not_ordered",
+            "this token does not open a document of this type: a refreshed token opens renewals only",
+            code=CREDENTIAL_REQUEST_DENIED,
+        )
+    return found
+
+
+def _of_type(parts: list[tuple[OrderedDocument, ...]], document_type: DocumentType) -> OrderedDocument | None:
+    return next((document for part in parts for document in part if document.type_id == document_type.id), None)
+
+
+def _configuration(document_type: DocumentType) -> CredentialConfiguration:
+    return CredentialConfiguration(
+        doc_type=document_type.doc_type,
+        scope=document_type.id,  # HAIP 1.0, 4.1: every configuration has a scope
+        names={"en": document_type.names.en, "fr": document_type.names.fr},
+        claims=tuple(
+            ClaimDescription(
+                (document_type.namespace, attribute.identifier),
+                {"en": attribute.names.en, "fr": attribute.names.fr},
+                attribute.mandatory,
+            )
+            for attribute in document_type.attributes
+        ),
+    )
+
+
+def _ignore(checked: object) -> None:
+    """The check raises; what it returns matters only to those who use nonces up."""
