@@ -1,8 +1,8 @@
 """Longfellow: zero-knowledge proofs over mdoc documents signed with ES256 (`longfellow-libzk-v1`).
 
 What can be said about a proof without native code is here: claims, limits, circuits. Proving and verifying are in
-`engine`, which only the disposable processes of `adapters/provers` import: native code never runs in a process
-that holds anything else. Neither docType nor namespace is bound by the circuits: see `engine`.
+`native`, which only the disposable processes of `adapters/provers` import: native code never runs in a process
+that holds anything else. Neither docType nor namespace is bound by the circuits: see `native`.
 """
 
 from diptych.crypto.longfellow.circuits import (
@@ -13,6 +13,7 @@ from diptych.crypto.longfellow.circuits import (
     circuit_by_id,
     circuit_for,
 )
+from diptych.crypto.longfellow.engines import Engine, engine_to_prove
 from diptych.crypto.longfellow.limits import (
     MAX_CLAIMS,
     MAX_ENCODED_VALUE_BYTES,
@@ -38,6 +39,7 @@ __all__ = [
     "SYSTEM",
     "Circuit",
     "Claim",
+    "Engine",
     "accepted_circuits",
     "check_claims",
     "check_proof_size",
@@ -47,6 +49,7 @@ __all__ = [
     "check_tagged_mso",
     "circuit_by_id",
     "circuit_for",
+    "engine_to_prove",
     "room_for_value",
     "timestamp_text",
 ]

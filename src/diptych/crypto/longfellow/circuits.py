@@ -1,7 +1,7 @@
 """The circuits accepted here: an allow-list pinned by SHA-256, each with a date after which it is refused.
 
 Soundness bugs in circuits have happened; a date makes somebody look again. The library loads any bytes it is given
-under any version, so `engine.load` checks the pin. Where the bytes come from is left to `adapters/provers`.
+under any version, so `native.load` checks the pin. Where the bytes come from is left to `adapters/provers`.
 """
 
 from dataclasses import dataclass

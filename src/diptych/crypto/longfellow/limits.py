@@ -2,7 +2,7 @@
 
 The native prover aborts, or corrupts memory, on items outside of these limits, and answers most others with one
 error code for everything; so whoever issues, asks, proves or verifies checks here first. Whether a claim is true is
-left to `engine`.
+left to `native`.
 """
 
 from collections.abc import Sequence

@@ -10,12 +10,12 @@ one signer for each docType, which signs one namespace.
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
 
 from pylongfellow import LongfellowError, Pylongfellow
 from pylongfellow.mdoc import PublicKey, RequestedAttribute
 
 from diptych.crypto.longfellow.circuits import Circuit
+from diptych.crypto.longfellow.engines import Engine
 from diptych.crypto.longfellow.limits import Claim
 from diptych.errors import VerificationError
 
@@ -24,32 +24,6 @@ EMPTY_DEVICE_NAMESPACES = b"\xa0"
 
 Point = tuple[bytes, bytes]
 """An issuer's P-256 key as (x, y), 32 bytes each, checked by `crypto.signing` to be on the curve."""
-
-
-class Engine(Enum):
-    """The two implementations. Each verifies the other's proofs."""
-
-    GOOGLE_CPP = "google-cpp"
-    ISRG_RUST = "isrg-rust"
-
-
-# google-cpp proves from documents in these namespaces alone (kSupportedNamespaces); it verifies any.
-GOOGLE_CPP_NAMESPACES = frozenset(
-    {
-        "org.iso.18013.5.1",
-        "org.iso.18013.5.1.aamva",
-        "eu.europa.ec.av.1",
-        "eu.europa.ec.eudi.pid.1",
-        "org.iso.23220.1",
-        "org.iso.23220.photoID.1",
-        "org.iso.23220.dtc.1",
-    }
-)
-
-
-def engine_to_prove(namespace: str) -> Engine:
-    """The faster engine that can prove from documents in this namespace."""
-    return Engine.GOOGLE_CPP if namespace in GOOGLE_CPP_NAMESPACES else Engine.ISRG_RUST
 
 
 class Longfellow:
