@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from diptych.errors import FormatError
 from diptych.formats.cbor import CborKey, CborValue, as_bytes, as_map, decode, encode
 
-ALG, CRIT, X5CHAIN = 1, 2, 33
+ALG, CONTENT_TYPE, KID, X5CHAIN = 1, 3, 4, 33
+KNOWN_LABELS = frozenset({ALG, CONTENT_TYPE, KID, X5CHAIN})
 ES256 = -7  # RFC 9053 2.1
 HMAC_256_256 = 5  # RFC 9053 3.1
 MAX_CHAIN = 4
@@ -24,9 +25,9 @@ def check_headers(protected: bytes, unprotected: dict[CborKey, CborValue], *, ex
     members = as_map(decode(protected), "cose.protected")
     if type(members.get(ALG)) is not int or members[ALG] != expected_algorithm:
         raise FormatError("cose.alg", f"the protected header must name algorithm {expected_algorithm}")
-    if CRIT in members or CRIT in unprotected:
-        # RFC 9052 3.1: what is critical must be understood, and no extension is.
-        raise FormatError("cose.crit", "critical headers are not understood here")
+    if not KNOWN_LABELS.issuperset(members) or not KNOWN_LABELS.issuperset(unprotected):
+        # Among the unknown is `crit` (2): RFC 9052 3.1, what is critical must be understood. Here everything must.
+        raise FormatError("cose.header", "the headers have labels that are not understood here")
     if not members.keys().isdisjoint(unprotected):
         raise FormatError("cose.label_repeated", "a label stands in both headers")
 

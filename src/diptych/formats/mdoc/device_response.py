@@ -122,6 +122,8 @@ def parse_device_response(data: bytes) -> DeviceResponse:
         as_unsigned(members["status"], "mdoc.device_response.status"),
         version,
     )
+    if found.status != STATUS_OK and (found.documents or found.zk_documents):
+        raise FormatError("mdoc.device_response.status", "an answer with documents has status 0")  # 8.3.2.1.2.3
     object.__setattr__(found, "_received", data)
     return found
 

@@ -34,7 +34,8 @@ def issue(
     """The document, signed. `signer_chain` is DER, leaf first, without the root; dates are UTC with whole seconds.
 
     `Refused` for what no verifier here would accept: a key that is not the certificate's, dates out of order or
-    outside the certificate's life, an element identifier used twice.
+    outside the certificate's life, an element identifier used twice. Verifiers also want the certificate valid when
+    they look, so a document that is to last must not outlive it: that is for the caller to plan.
     """
     _check_signer(signer, signer_chain, signed)
     if not signed <= valid_from < valid_until:

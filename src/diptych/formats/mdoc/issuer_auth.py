@@ -63,7 +63,7 @@ def verify_issuer_auth(
     # 5. 9.3.1, step 5.
     if not signer.not_valid_before_utc <= found.signed <= signer.not_valid_after_utc:
         raise VerificationError("mdoc.validity.signed", "the document was signed outside its signer's validity")
-    if not found.signed <= found.valid_from <= found.valid_until:
+    if not found.signed <= found.valid_from < found.valid_until:
         raise VerificationError("mdoc.validity.order", "the document's dates do not follow one another")
     if now < found.valid_from:
         raise VerificationError("mdoc.validity.not_yet", "the document is not valid yet")
