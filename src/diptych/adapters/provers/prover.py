@@ -16,6 +16,7 @@ from diptych.crypto.longfellow import (
     check_claims,
     check_statement,
     circuit_by_id,
+    circuit_for,
     engine_to_prove,
 )
 from diptych.crypto.signing import PublicKey, coordinates
@@ -40,43 +41,47 @@ class DisposableProver:
         transcript: bytes,
         claims: Sequence[Claim],
         timestamp: datetime,
-        zk_system_id: str,
+        zk_system_id: str | None = None,
     ) -> bytes:
         """The proof that `document` makes `claims` true, for whoever knows `transcript`, at `timestamp`.
 
         `document` is an encoded DeviceResponse with one document, in it the claimed items alone, signed by the device
-        over `transcript`. Raises `Refused` for what cannot be proven, `VerificationError` for what is not true.
+        over `transcript`. Without `zk_system_id` the preferred circuit is used. Raises `Refused` for what cannot be
+        proven, `VerificationError` for what is not true, `Unavailable` if the proving process dies or stalls.
         """
         check_claims(claims)
-        circuit = circuit_by_id(zk_system_id, now=timestamp)
+        circuit = (
+            circuit_for(len(claims), now=timestamp)
+            if zk_system_id is None
+            else circuit_by_id(zk_system_id, now=timestamp)
+        )
         if circuit.attributes != len(claims):
             raise Refused("zk.circuit_claims", "the circuit is for another number of claims")
-        doc_type = check_document(document, claims=claims, timestamp=timestamp, circuit_version=circuit.version)
-        check_statement(doc_type=doc_type, transcript=transcript, timestamp=timestamp)
-        engine = engine_to_prove(claims[0].namespace)
+        checked = check_document(document, claims=claims, timestamp=timestamp, version=circuit.version)
+        check_statement(doc_type=checked.doc_type, transcript=transcript, timestamp=timestamp)
         task = frames.Task(
             action=frames.PROVE,
-            zk_system_id=zk_system_id,
+            zk_system_id=circuit.zk_system_id,
             issuer_key=coordinates(issuer_key),
             transcript=transcript,
             timestamp=timestamp,
-            doc_type=doc_type,
+            doc_type=checked.doc_type,
             data=document,
             claims=claims,
         )
-        return self.run(task.fields(), engine)
+        return self.run(task, engine_to_prove(claims[0].namespace))
 
-    def run(self, fields: Sequence[bytes], engine: Engine) -> bytes:
+    def run(self, task: frames.Task, engine: Engine) -> bytes:
         """The proof for a task that has passed the checks."""
         worker = WorkerProcess(engine, memory_bytes=self._memory_bytes or MEMORY_BYTES[engine])
         try:
             worker.start()
             worker.wait_until_ready()
-            answer = worker.ask(fields, timeout_seconds=self._timeout_seconds)
+            answer = worker.ask(task.fields(), timeout_seconds=self._timeout_seconds)
         except WorkerCrashed as error:
-            raise VerificationError("zk.prover_crashed", "proving ended the process that did it") from error
+            raise Unavailable("zk.prover_crashed", "proving ended the process that did it") from error
         except WorkerTimedOut as error:
-            raise VerificationError("zk.prover_timeout", "proving took too long") from error
+            raise Unavailable("zk.prover_timeout", "proving took too long") from error
         finally:
             worker.stop()
         if answer in frames.NOT_INSTALLED:

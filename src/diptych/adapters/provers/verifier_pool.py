@@ -113,9 +113,9 @@ class VerifierPool:
             data=proof,
             claims=claims,
         )
-        self.run(task.fields())
+        self.run(task)
 
-    def run(self, fields: Sequence[bytes]) -> None:
+    def run(self, task: frames.Task) -> None:
         """Steps 4 and 5 for a task that has passed the others."""
         # 4
         if os.getpid() != self._owner_pid:
@@ -126,7 +126,7 @@ class VerifierPool:
             slot = self._take_slot()
             try:
                 # 5
-                slot.verify(fields, self._timeout_seconds)
+                slot.verify(task.fields(), self._timeout_seconds)
             finally:
                 self._idle.put(slot)
         finally:
