@@ -1,0 +1,260 @@
+"""The issuer's memory in a database. A thief of it has ciphertext, wraps and hashes, and nothing that opens them.
+
+Times are whole seconds since 1970, UTC. What the rows mean, and when they go, is said in `roles/issuer`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row
+
+from diptych.adapters.storage.engine import transaction
+from diptych.errors import Conflict
+from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
+
+ROLE = "issuer"
+
+_METADATA = sa.MetaData()
+_ORDERS = sa.Table(
+    "orders",
+    _METADATA,
+    sa.Column("order_id", sa.LargeBinary, primary_key=True),
+    sa.Column("digest", sa.LargeBinary),
+    sa.Column("code_hash", sa.LargeBinary),
+    sa.Column("state", sa.Text),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("sealed_full", sa.LargeBinary),
+    sa.Column("sealed_renewal", sa.LargeBinary),
+    sa.Column("code_wrap_full", sa.LargeBinary),
+    sa.Column("code_wrap_renewal", sa.LargeBinary),
+    sa.Column("tries", sa.Integer),
+    sa.Column("redeemed_by", sa.Text),
+    sa.Column("renewable_until", sa.BigInteger),
+)
+_ACCESS = sa.Table(
+    "access_grants",
+    _METADATA,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("order_id", sa.LargeBinary),
+    sa.Column("jkt", sa.Text),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("refresh_hash", sa.LargeBinary),
+    sa.Column("wrap_full", sa.LargeBinary),
+    sa.Column("wrap_renewal", sa.LargeBinary),
+)
+_REFRESH = sa.Table(
+    "refresh_grants",
+    _METADATA,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("order_id", sa.LargeBinary),
+    sa.Column("jkt", sa.Text),
+    sa.Column("predecessor", sa.LargeBinary),
+    sa.Column("wrap_renewal", sa.LargeBinary),
+)
+_USED_ONCE = sa.Table(
+    "used_once",
+    _METADATA,
+    sa.Column("value", sa.LargeBinary, primary_key=True),
+    sa.Column("expires_at", sa.BigInteger),
+)
+_INCIDENTS = sa.Table(
+    "incidents",
+    _METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("order_id", sa.LargeBinary),
+    sa.Column("kind", sa.Text),
+    sa.Column("at", sa.BigInteger),
+)
+
+
+class DatabaseIssuerStore:
+    """`IssuerStore` over an engine whose transactions take the write lock as they begin (`engine.py`)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator["_DatabaseTransaction"]:
+        with transaction(self._engine) as connection:
+            yield _DatabaseTransaction(connection)
+
+    def forget_expired(self, now: datetime) -> None:
+        moment = _seconds(now)
+        with transaction(self._engine) as connection:
+            connection.execute(sa.delete(_ACCESS).where(_ACCESS.c.expires_at <= moment))
+            connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
+            unredeemed = _ORDERS.c.state.in_([OrderState.OFFERED, OrderState.VOID])
+            over = sa.or_(sa.and_(unredeemed, _ORDERS.c.expires_at <= moment), _ORDERS.c.renewable_until <= moment)
+            over_ids = sa.select(_ORDERS.c.order_id).where(over)
+            for table in (_ACCESS, _REFRESH):
+                connection.execute(sa.delete(table).where(table.c.order_id.in_(over_ids)))
+            connection.execute(sa.delete(_ORDERS).where(over))
+            connection.execute(
+                sa.update(_ORDERS)
+                .where(_ORDERS.c.expires_at <= moment, _ORDERS.c.code_wrap_full.is_not(None))
+                .values(code_wrap_full=None, code_wrap_renewal=None)
+            )
+            opened_by_token = sa.exists().where(
+                _ACCESS.c.order_id == _ORDERS.c.order_id, _ACCESS.c.wrap_full.is_not(None)
+            )
+            connection.execute(
+                sa.update(_ORDERS)
+                .where(_ORDERS.c.code_wrap_full.is_(None), _ORDERS.c.sealed_full.is_not(None), ~opened_by_token)
+                .values(sealed_full=None)
+            )
+
+    def incidents(self) -> Sequence[Incident]:
+        with transaction(self._engine) as connection:
+            rows = connection.execute(sa.select(_INCIDENTS).order_by(_INCIDENTS.c.number)).all()
+        return tuple(Incident(bytes(row.order_id), row.kind, _moment(row.at)) for row in rows)
+
+
+class _DatabaseTransaction:
+    """`IssuerTransaction` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def order(self, order_id: bytes) -> StoredOrder | None:
+        return self._order_where(_ORDERS.c.order_id == order_id)
+
+    def order_by_code(self, code_hash: bytes) -> StoredOrder | None:
+        return self._order_where(_ORDERS.c.code_hash == code_hash)
+
+    def save_order(self, order: StoredOrder) -> None:
+        other = self.order_by_code(order.code_hash)
+        if other is not None and other.order_id != order.order_id:
+            raise Conflict("order.code", "another order has the same code")
+        values = {
+            "digest": order.digest,
+            "code_hash": order.code_hash,
+            "state": str(order.state),
+            "expires_at": _seconds(order.expires_at),
+            "sealed_full": order.sealed_full,
+            "sealed_renewal": order.sealed_renewal,
+            "code_wrap_full": order.code_wrap_full,
+            "code_wrap_renewal": order.code_wrap_renewal,
+            "tries": order.tries,
+            "redeemed_by": order.redeemed_by,
+            "renewable_until": None if order.renewable_until is None else _seconds(order.renewable_until),
+        }
+        updated = self._connection.execute(
+            sa.update(_ORDERS).where(_ORDERS.c.order_id == order.order_id).values(values)
+        )
+        if updated.rowcount == 0:
+            self._connection.execute(sa.insert(_ORDERS).values(order_id=order.order_id, **values))
+
+    def access_grant(self, token_hash: bytes) -> AccessGrant | None:
+        row = self._connection.execute(sa.select(_ACCESS).where(_ACCESS.c.token_hash == token_hash)).first()
+        if row is None:
+            return None
+        return AccessGrant(
+            token_hash=bytes(row.token_hash),
+            order_id=bytes(row.order_id),
+            jkt=row.jkt,
+            expires_at=_moment(row.expires_at),
+            refresh_hash=bytes(row.refresh_hash),
+            wrap_full=_bytes(row.wrap_full),
+            wrap_renewal=bytes(row.wrap_renewal),
+        )
+
+    def save_access_grant(self, grant: AccessGrant) -> None:
+        self._connection.execute(
+            sa.insert(_ACCESS).values(
+                token_hash=grant.token_hash,
+                order_id=grant.order_id,
+                jkt=grant.jkt,
+                expires_at=_seconds(grant.expires_at),
+                refresh_hash=grant.refresh_hash,
+                wrap_full=grant.wrap_full,
+                wrap_renewal=grant.wrap_renewal,
+            )
+        )
+
+    def refresh_grant(self, token_hash: bytes) -> RefreshGrant | None:
+        return next(iter(self._refresh_where(_REFRESH.c.token_hash == token_hash)), None)
+
+    def save_refresh_grant(self, grant: RefreshGrant) -> None:
+        values = {
+            "order_id": grant.order_id,
+            "jkt": grant.jkt,
+            "predecessor": grant.predecessor,
+            "wrap_renewal": grant.wrap_renewal,
+        }
+        updated = self._connection.execute(
+            sa.update(_REFRESH).where(_REFRESH.c.token_hash == grant.token_hash).values(values)
+        )
+        if updated.rowcount == 0:
+            self._connection.execute(sa.insert(_REFRESH).values(token_hash=grant.token_hash, **values))
+
+    def forget_access_of(self, refresh_hash: bytes) -> None:
+        self._connection.execute(sa.delete(_ACCESS).where(_ACCESS.c.refresh_hash == refresh_hash))
+
+    def successors(self, refresh_hash: bytes) -> Sequence[RefreshGrant]:
+        return self._refresh_where(_REFRESH.c.predecessor == refresh_hash)
+
+    def refresh_grants(self, order_id: bytes) -> Sequence[RefreshGrant]:
+        return self._refresh_where(_REFRESH.c.order_id == order_id)
+
+    def forget_grants(self, order_id: bytes) -> None:
+        for table in (_ACCESS, _REFRESH):
+            self._connection.execute(sa.delete(table).where(table.c.order_id == order_id))
+
+    def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
+        if self._connection.execute(sa.select(_USED_ONCE.c.value).where(_USED_ONCE.c.value == value)).first():
+            return False
+        self._connection.execute(sa.insert(_USED_ONCE).values(value=value, expires_at=_seconds(expires_at)))
+        return True
+
+    def record(self, incident: Incident) -> None:
+        self._connection.execute(
+            sa.insert(_INCIDENTS).values(order_id=incident.order_id, kind=incident.kind, at=_seconds(incident.at))
+        )
+
+    def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
+        row = self._connection.execute(sa.select(_ORDERS).where(condition)).first()
+        return None if row is None else _order(row)
+
+    def _refresh_where(self, condition: sa.ColumnElement[bool]) -> tuple[RefreshGrant, ...]:
+        rows = self._connection.execute(sa.select(_REFRESH).where(condition).order_by(_REFRESH.c.token_hash)).all()
+        return tuple(
+            RefreshGrant(
+                token_hash=bytes(row.token_hash),
+                order_id=bytes(row.order_id),
+                jkt=row.jkt,
+                predecessor=_bytes(row.predecessor),
+                wrap_renewal=_bytes(row.wrap_renewal),
+            )
+            for row in rows
+        )
+
+
+def _order(row: Row[tuple[object, ...]]) -> StoredOrder:
+    return StoredOrder(
+        order_id=bytes(row.order_id),
+        digest=bytes(row.digest),
+        code_hash=bytes(row.code_hash),
+        state=OrderState(row.state),
+        expires_at=_moment(row.expires_at),
+        sealed_full=_bytes(row.sealed_full),
+        sealed_renewal=_bytes(row.sealed_renewal),
+        code_wrap_full=_bytes(row.code_wrap_full),
+        code_wrap_renewal=_bytes(row.code_wrap_renewal),
+        tries=row.tries,
+        redeemed_by=row.redeemed_by,
+        renewable_until=None if row.renewable_until is None else _moment(row.renewable_until),
+    )
+
+
+def _bytes(value: bytes | None) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
