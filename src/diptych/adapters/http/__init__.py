@@ -1,0 +1,1 @@
+"""Outgoing calls behind the roles' ports: one attempt each, an answer or `Unavailable`."""
