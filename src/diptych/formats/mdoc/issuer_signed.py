@@ -127,7 +127,7 @@ def _parse_item(value: CborValue) -> IssuerSignedItem:
     )
     digest_id = as_unsigned(members["digestID"], "mdoc.digest_id")
     if digest_id > MAX_DIGEST_ID:
-        raise FormatError("mdoc.digest_id", "a digest id is smaller than 2^31")
+        raise FormatError("mdoc.digest_id", "a digest id has at most 32 bits")
     random = as_bytes(members["random"], "mdoc.item.random")
     if len(random) < MIN_SALT_BYTES:
         raise FormatError("mdoc.item.random", f"an item's random has at least {MIN_SALT_BYTES} bytes")
