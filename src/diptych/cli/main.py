@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import diptych
+from diptych.cli.bench import bench
 
 application = typer.Typer(
     name="diptych",
@@ -29,3 +30,6 @@ def diptych_command(
     ] = False,
 ) -> None:
     """Identity documents without a central file to steal."""
+
+
+application.add_typer(bench)
