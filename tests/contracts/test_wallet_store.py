@@ -90,6 +90,14 @@ def test_one_conflict_leaves_all_changes_undone(opened: Opened) -> None:
     assert again().read() == {COPY: b"copy"}
 
 
+def test_only_one_window_acts_at_a_time(opened: Opened) -> None:
+    store, again = opened
+    with store.acting(), pytest.raises(Conflict, match=r"wallet\.busy"), again().acting():
+        pass
+    with again().acting():
+        pass
+
+
 def test_the_fake_can_die_before_and_after_saving() -> None:
     store = MemoryWalletStore(dies={0: Death.BEFORE_SAVING, 1: Death.AFTER_SAVING})
     with pytest.raises(Unavailable):

@@ -4,8 +4,11 @@ A thief of the file sees how many entries there are and their sizes, rounded up;
 say. What entries mean is left to `roles/wallet`.
 """
 
+import fcntl
 import hmac
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -61,7 +64,7 @@ def create_wallet_store(path: Path, passphrase: Secret, *, hardness: Hardness, e
                 sealed_key=sealed_key,
             )
         )
-    return SqliteWalletStore(engine, key, entropy)
+    return SqliteWalletStore(path, engine, key, entropy)
 
 
 def open_wallet_store(path: Path, passphrase: Secret, *, entropy: Entropy) -> "SqliteWalletStore":
@@ -79,13 +82,14 @@ def open_wallet_store(path: Path, passphrase: Secret, *, entropy: Entropy) -> "S
         key = Secret(open_sealed(wrapping_key, lock.sealed_key, context=_lock_context(lock.salt, hardness)))
     except VerificationError as error:
         raise Refused("wallet.passphrase", "this passphrase does not open the wallet") from error
-    return SqliteWalletStore(engine, key, entropy)
+    return SqliteWalletStore(path, engine, key, entropy)
 
 
 class SqliteWalletStore:
     """A `WalletStore` over an opened database. Made by `create_wallet_store` and `open_wallet_store`."""
 
-    def __init__(self, engine: Engine, key: Secret, entropy: Entropy) -> None:
+    def __init__(self, path: Path, engine: Engine, key: Secret, entropy: Entropy) -> None:
+        self._path = path
         self._engine = engine
         self._sealing_key = derive(key, salt=b"", info=b"diptych wallet 1 sealing")
         self._id_key = derive(key, salt=b"", info=b"diptych wallet 1 ids")
@@ -95,6 +99,21 @@ class SqliteWalletStore:
         with transaction(self._engine) as connection:
             rows = connection.execute(sa.select(_ENTRY)).all()
         return dict(self._open(row.id, row.sealed) for row in rows)
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        descriptor = os.open(self._path.with_suffix(".acting"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                # The kernel lets go of it when the process ends, also by kill -9.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Conflict(
+                    "wallet.busy", "another window is acting for this wallet: try again in a moment"
+                ) from error
+            yield
+        finally:
+            os.close(descriptor)
 
     def save(self, changes: Sequence[Change]) -> None:
         with transaction(self._engine) as connection:

@@ -1,6 +1,7 @@
 """A wallet store in memory, which can die before or after any write. It protects nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,9 +23,20 @@ class MemoryWalletStore:
     entries: dict[Key, bytes] = field(default_factory=dict, repr=False)
     dies: dict[int, Death] = field(default_factory=dict)
     writes: int = 0
+    is_acting: bool = False
 
     def read(self) -> Mapping[Key, bytes]:
         return dict(self.entries)
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        if self.is_acting:
+            raise Conflict("wallet.busy", "another window is acting for this wallet: try again in a moment")
+        self.is_acting = True
+        try:
+            yield
+        finally:
+            self.is_acting = False
 
     def save(self, changes: Sequence[Change]) -> None:
         death, self.writes = self.dies.get(self.writes), self.writes + 1

@@ -4,6 +4,7 @@ Adapters implement these; `memory.py` has the store's fake.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -49,6 +50,13 @@ class WalletStore(Protocol):
         """Every entry, as one moment saw them all."""
         ...
 
+    def acting(self) -> AbstractContextManager[None]:
+        """Inside, no other window acts for this wallet: each refresh token is redeemed by one of them.
+
+        `Conflict` "wallet.busy" if another one is acting. Ends with the process, whatever ends it.
+        """
+        ...
+
     def save(self, changes: Sequence[Change]) -> None:
         """All of the changes or none, durable on return.
 
@@ -60,7 +68,7 @@ class WalletStore(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered: nobody has judged it yet. `location` is where it sends the person next."""
+    """What a server answered: nobody has judged it yet. `dpop_nonce` is the one to use next (RFC 9449 8.2)."""
 
     status: int
     media_type: str
@@ -114,9 +122,11 @@ class Prover(Protocol):
         transcript: bytes,
         claims: Sequence[Claim],
         timestamp: datetime,
+        zk_system_id: str,
     ) -> bytes:
-        """The proof that `document` (which holds no more than the claims) is signed, bound and valid at `timestamp`.
+        """The proof that `document` makes the claims true, for whoever knows `transcript`, at `timestamp`.
 
-        `Refused` for what cannot be proven, `Unavailable` when the native prover died.
+        `document` is an encoded DeviceResponse with one document that holds no more than the claims. `Refused` for
+        what cannot be proven, `VerificationError` for what is not true or ended the native prover.
         """
         ...

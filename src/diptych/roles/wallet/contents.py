@@ -1,0 +1,125 @@
+"""What one look into the store saw, and the changes that a use-case wants to make to it.
+
+Every change remembers what it replaces, so that the store refuses it if another window was faster.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from diptych.errors import FormatError, Refused
+from diptych.roles.wallet import records
+from diptych.roles.wallet.model import Batch, Copy, Document, Grant, HistoryEntry, Trust
+from diptych.roles.wallet.ports import Change, Key, Kind, WalletStore
+
+T = TypeVar("T")
+_TRUST = Key(Kind.TRUST, "trust")
+
+
+class Contents:
+    """The wallet's entries at one moment, and the changes collected since."""
+
+    def __init__(self, entries: Mapping[Key, bytes]) -> None:
+        self._before = dict(entries)
+        self._after: dict[Key, bytes | None] = {}
+
+    def trust(self) -> Trust:
+        """Whom this wallet believes; `FormatError` in a wallet that was not set up to the end."""
+        found = self._before.get(_TRUST)
+        if found is None:
+            raise FormatError("wallet.trust_missing", "the wallet does not know whom to believe: run `init` again")
+        return records.parse_trust(found)
+
+    def grants(self) -> tuple[Grant, ...]:
+        return tuple(sorted(self._all(Kind.GRANT, records.parse_grant), key=lambda grant: grant.id))
+
+    def grant(self, grant_id: str) -> Grant:
+        found = self._get(Key(Kind.GRANT, grant_id), records.parse_grant)
+        if found is None:
+            raise FormatError("wallet.grant_missing", "a document's grant is not in this wallet")
+        return found
+
+    def grant_of_code(self, code_digest: bytes) -> Grant | None:
+        """The grant of an offer that was seen before."""
+        return next((grant for grant in self.grants() if grant.code_digest == code_digest), None)
+
+    def batch(self, grant_id: str, configuration_id: str) -> Batch | None:
+        return self._get(_batch_key(grant_id, configuration_id), records.parse_batch)
+
+    def documents(self) -> tuple[Document, ...]:
+        """Every document, the newest first."""
+        found = self._all(Kind.DOCUMENT, records.parse_document)
+        return tuple(sorted(found, key=lambda document: (document.received_at, document.id), reverse=True))
+
+    def document(self, wanted: str) -> Document:
+        """The document of that id, or the only one of that type; `Refused` if there is not exactly one."""
+        found = [document for document in self.documents() if wanted in (document.id, document.configuration_id)]
+        if not found:
+            raise Refused("wallet.no_document", "there is no such document in this wallet: see `diptych wallet list`")
+        if len(found) > 1:
+            raise Refused("wallet.several_documents", "several documents are of this type: name one by its id")
+        return found[0]
+
+    def document_under(self, grant_id: str, configuration_id: str) -> Document | None:
+        """The document that was fetched for this configuration of a grant."""
+        for document in self.documents():
+            if (document.grant_id, document.configuration_id) == (grant_id, configuration_id):
+                return document
+        return None
+
+    def copies(self, document_id: str) -> tuple[Copy, ...]:
+        """The copies of a document, in the order of their batch."""
+        found = [copy for copy in self._all(Kind.COPY, records.parse_copy) if copy.document_id == document_id]
+        return tuple(sorted(found, key=lambda copy: copy.position))
+
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """Everything that was done, the latest first."""
+        found = self._all(Kind.HISTORY, records.parse_history_entry)
+        return tuple(sorted(found, key=lambda entry: (entry.at, entry.id), reverse=True))
+
+    def put_trust(self, trust: Trust) -> None:
+        self._after[_TRUST] = records.encode_trust(trust)
+
+    def put_grant(self, grant: Grant) -> None:
+        self._after[Key(Kind.GRANT, grant.id)] = records.encode_grant(grant)
+
+    def remove_grant(self, grant: Grant) -> None:
+        self._after[Key(Kind.GRANT, grant.id)] = None
+
+    def put_batch(self, batch: Batch) -> None:
+        self._after[_batch_key(batch.grant_id, batch.configuration_id)] = records.encode_batch(batch)
+
+    def remove_batch(self, batch: Batch) -> None:
+        self._after[_batch_key(batch.grant_id, batch.configuration_id)] = None
+
+    def put_document(self, document: Document) -> None:
+        self._after[Key(Kind.DOCUMENT, document.id)] = records.encode_document(document)
+
+    def put_copy(self, copy: Copy) -> None:
+        self._after[Key(Kind.COPY, copy.id)] = records.encode_copy(copy)
+
+    def remove_copy(self, copy: Copy) -> None:
+        self._after[Key(Kind.COPY, copy.id)] = None
+
+    def put_history_entry(self, entry: HistoryEntry) -> None:
+        self._after[Key(Kind.HISTORY, entry.id)] = records.encode_history_entry(entry)
+
+    def save(self, store: WalletStore) -> None:
+        """All collected changes in one write."""
+        store.save([Change(key, self._before.get(key), after) for key, after in self._after.items()])
+        for key, after in self._after.items():
+            if after is None:
+                self._before.pop(key, None)
+            else:
+                self._before[key] = after
+        self._after = {}
+
+    def _get(self, key: Key, parse: Callable[[bytes], T]) -> T | None:
+        found = self._before.get(key)
+        return None if found is None else parse(found)
+
+    def _all(self, kind: Kind, parse: Callable[[bytes], T]) -> list[T]:
+        return [parse(entry) for key, entry in self._before.items() if key.kind is kind]
+
+
+def _batch_key(grant_id: str, configuration_id: str) -> Key:
+    return Key(Kind.BATCH, f"{grant_id} {configuration_id}")

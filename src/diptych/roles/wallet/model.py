@@ -1,0 +1,154 @@
+"""What the wallet holds: grants to fetch documents with, documents in copies, and what was done with them.
+
+Values only; `records` writes them down, `contents` finds them, the use-cases change them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from diptych.formats.cbor import CborValue
+from diptych.private import Personal, Secret
+
+Names = Mapping[str, str]
+"""What something is called, by language tag."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the issuer gave for a code or a refresh token. `expires_at` is the access token's."""
+
+    access_token: Secret
+    expires_at: datetime
+    refresh_token: Secret | None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An accepted offer: what is still to be fetched under it, and the keys and tokens to fetch it with.
+
+    `code_digest` recognises the offer when it comes again. The code itself is kept until everything that was offered
+    is here, so that a lost answer can be asked for again. `renewable` is None until the issuer has said which
+    documents a refresh token renews.
+    """
+
+    id: str
+    issuer: str
+    issuer_names: Names
+    configuration_ids: tuple[str, ...]
+    outstanding: tuple[str, ...]
+    code_digest: bytes
+    code: Secret | None
+    tx_code: Secret | None
+    dpop_key: Secret
+    tokens: Tokens | None = None
+    renewable: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Device keys that were made for one document and may have been sent already. Private keys are PKCS#8."""
+
+    grant_id: str
+    configuration_id: str
+    device_keys: tuple[Secret, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document, whatever the number of its copies. `claim_names` is by (namespace, identifier)."""
+
+    id: str
+    grant_id: str
+    configuration_id: str
+    doc_type: str
+    issuer: str
+    names: Names
+    claim_names: Mapping[tuple[str, str], Names]
+    received_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether a verifier would take it now, as far as dates go."""
+        return self.valid_from <= now <= self.valid_until
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy of a document with its own device key; `position` is its place in the batch.
+
+    Once it was shown plainly it is spent: whoever sees it again would know it again.
+    """
+
+    id: str
+    document_id: str
+    position: int
+    issuer_signed: Personal[bytes]
+    device_key: Secret
+    is_spent: bool = False
+
+
+class Event(Enum):
+    """What can stand in the history."""
+
+    RECEIVED = "received"
+    RENEWED = "renewed"
+    PRESENTED = "presented"
+    DECLINED = "declined"
+    REFUSED = "refused"
+
+
+class Outcome(Enum):
+    """How it ended, as far as this side knows."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One line of the history. `learned` names what the other side learned, never the values."""
+
+    id: str
+    at: datetime
+    event: Event
+    outcome: Outcome
+    who: Personal[str]
+    purpose: Personal[str]
+    documents: Personal[tuple[str, ...]]
+    mechanism: str | None = None
+    learned: Personal[tuple[str, ...]] = field(default_factory=lambda: Personal(()))
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom this wallet believes: the files `trust.json` and `verifier-trust.json`, as they came."""
+
+    issuers: bytes = field(repr=False)
+    verifiers: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One element of a document, as the person is shown it."""
+
+    namespace: str
+    identifier: str
+    names: Names
+    value: Personal[CborValue]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A document and how it stands now. `is_renewable` is None where the issuer has not said yet."""
+
+    document: Document
+    copies: int
+    copies_left: int
+    is_valid: bool
+    is_due: bool
+    is_renewable: bool | None
+    attributes: tuple[Attribute, ...] = ()

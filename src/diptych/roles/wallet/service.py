@@ -1,0 +1,171 @@
+"""The wallet: everything a page or a command can ask of it. Prints nothing, asks nobody.
+
+`review`, then `prepare` and `send` (or `answer`, or `decline`) are the steps of one presentation; the rest is one
+call each. The clock is an argument, the outside world is in the ports.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from diptych.crypto.entropy import Entropy
+from diptych.errors import Conflict, DiptychError, Refused
+from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
+from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
+from diptych.private import Secret
+from diptych.protocols.openid4vci.offer import parse_offer
+from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
+from diptych.roles.wallet.contents import Contents
+from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Trust
+from diptych.roles.wallet.ports import IssuerLine, Prover, VerifierLine, WalletStore
+from diptych.roles.wallet.presenting import Consent, Plan, Prepared, Presenting, Sent
+from diptych.roles.wallet.receiving import OfferPreview, Received, Receiving, is_due
+
+TX_CODE_NEEDED = "wallet.tx_code_missing"
+
+
+@dataclass(frozen=True)
+class RenewalFailure:
+    """A document that was due and could not be renewed now."""
+
+    document: Document
+    check: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """What a round of renewals did."""
+
+    documents: tuple[Document, ...]
+    failures: tuple[RenewalFailure, ...]
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """One person's wallet over its store and its lines to the world."""
+
+    store: WalletStore
+    issuer_line: IssuerLine
+    verifier_line: VerifierLine
+    prover: Prover
+    entropy: Entropy
+
+    def set_trust(self, issuers: bytes, verifiers: bytes) -> None:
+        """Whom to believe from now on: the contents of `trust.json` and `verifier-trust.json`."""
+        parse_issuer_trust(issuers)
+        parse_verifier_trust(verifiers)
+        contents = Contents(self.store.read())
+        contents.put_trust(Trust(issuers, verifiers))
+        contents.save(self.store)
+
+    def preview_offer(self, link: str) -> OfferPreview:
+        """What accepting an offer would bring, and whether it needs a transaction code."""
+        return self._receiving.preview(parse_offer(link))
+
+    def accept(self, link: str, tx_code: Secret | None, *, now: datetime) -> Received:
+        """Everything offered that is not here yet; after any failure, call it again. See `Receiving.accept`."""
+        offer = parse_offer(link)
+        with self.store.acting():
+            return self._receiving.accept(offer, tx_code, now=now)
+
+    def list(self, *, now: datetime) -> tuple[Holding, ...]:
+        """Every document and how it stands, the newest first. Shows no attribute."""
+        contents = Contents(self.store.read())
+        return tuple(_holding(contents, document, now) for document in contents.documents())
+
+    def show(self, wanted: str, *, now: datetime) -> Holding:
+        """One document (by id, or by type if there is one of it) with its attributes."""
+        contents = Contents(self.store.read())
+        return _holding(contents, contents.document(wanted), now, with_attributes=True)
+
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """What was received, shown, declined and refused, the latest first."""
+        return Contents(self.store.read()).history()
+
+    def due(self, *, now: datetime) -> tuple[Document, ...]:
+        """What `renew_due` would renew. Asks nobody."""
+        return tuple(holding.document for holding in self.list(now=now) if holding.is_due)
+
+    def renew_due(self, *, now: datetime) -> Renewed:
+        """Renews what is due, and says what failed; a failure of one does not keep the others."""
+        return self._renew(self.due(now=now), now)
+
+    def renew(self, wanted: str, *, now: datetime) -> Renewed:
+        """Renews one document now, due or not."""
+        return self._renew((Contents(self.store.read()).document(wanted),), now)
+
+    def review(self, link: str, *, now: datetime) -> Plan:
+        """Who asks, what for, what they would learn and how. See `Presenting.review`."""
+        return self._presenting.review(link, now=now)
+
+    def prepare(self, plan: Plan, consent: Consent, *, now: datetime) -> Prepared:
+        """The answer, made but not sent. See `Presenting.prepare`."""
+        return self._presenting.prepare(plan, consent, now=now)
+
+    def send(self, prepared: Prepared) -> Sent:
+        """Hands the answer over."""
+        return self._presenting.send(prepared)
+
+    def answer(self, plan: Plan, consent: Consent, *, now: datetime) -> Sent:
+        """`prepare` and `send` in one, or `decline` where the person does not agree."""
+        if not consent.agrees:
+            self.decline(plan, now=now)
+            return Sent(is_accepted=False, redirect_uri=None)
+        return self.send(self.prepare(plan, consent, now=now))
+
+    def decline(self, plan: Plan, *, now: datetime) -> None:
+        """Tells the verifier no."""
+        self._presenting.decline(plan, now=now)
+
+    @property
+    def _receiving(self) -> Receiving:
+        return Receiving(self.store, self.issuer_line, self.entropy)
+
+    @property
+    def _presenting(self) -> Presenting:
+        return Presenting(self.store, self.verifier_line, self.prover, self.entropy)
+
+    def _renew(self, documents: tuple[Document, ...], now: datetime) -> Renewed:
+        renewed: list[Document] = []
+        failures: list[RenewalFailure] = []
+        with self.store.acting():
+            for document in documents:
+                try:
+                    renewed.append(self._receiving.renew(document, now=now))
+                except Conflict:
+                    raise
+                except DiptychError as error:
+                    failures.append(RenewalFailure(document, error.check, error.message))
+        return Renewed(tuple(renewed), tuple(failures))
+
+
+def is_tx_code_missing(error: Refused) -> bool:
+    """Whether the one thing that is missing is the transaction code."""
+    return error.check == TX_CODE_NEEDED
+
+
+def _holding(contents: Contents, document: Document, now: datetime, *, with_attributes: bool = False) -> Holding:
+    copies = contents.copies(document.id)
+    left = sum(not copy.is_spent for copy in copies)
+    grant = contents.grant(document.grant_id)
+    attributes: tuple[Attribute, ...] = ()
+    if with_attributes and copies:
+        attributes = tuple(
+            Attribute(
+                namespace,
+                item.element_identifier,
+                document.claim_names.get((namespace, item.element_identifier), {}),
+                item.element_value,
+            )
+            for namespace, items in parse_issuer_signed(copies[0].issuer_signed.reveal()).namespaces.items()
+            for item in items
+        )
+    return Holding(
+        document=document,
+        copies=len(copies),
+        copies_left=left,
+        is_valid=document.is_valid(now),
+        is_due=is_due(document, grant, copies=len(copies), copies_left=left, now=now),
+        is_renewable=None if grant.renewable is None else document.configuration_id in grant.renewable,
+        attributes=attributes,
+    )
