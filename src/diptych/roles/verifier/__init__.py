@@ -1,0 +1,1 @@
+"""The verifier: asks one question, checks one answer, keeps the verdict and nothing else."""

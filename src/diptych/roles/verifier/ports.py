@@ -1,0 +1,69 @@
+"""What the verifier needs from outside, in its own words."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from diptych.crypto.longfellow import Claim
+from diptych.crypto.signing import PublicKey
+from diptych.roles.verifier.model import Event, Presentation, Verdict
+
+
+class VerifierStore(Protocol):
+    """The verifier's memory. Every method is one transaction: durable on return, undone where it raises."""
+
+    def add(self, presentation: Presentation) -> None:
+        """Keep a new presentation. `Conflict` if there is one with its id."""
+        ...
+
+    def presentation(self, presentation_id: str) -> Presentation | None:
+        """The presentation as it stands, if it is not forgotten."""
+        ...
+
+    def advance(self, presentation_id: str, event: Event, *, now: datetime) -> Presentation:
+        """Make one move of `model.MOVES`, nobody else moving meanwhile, and return the result.
+
+        One whose time has passed expires instead, and its session is deleted. `Conflict` where the table has no such
+        move, or where it expired; `Refused` if there is no such presentation. Never makes a move to a verdict.
+        """
+        ...
+
+    def conclude(self, presentation_id: str, verdict: Verdict, *, response_code_hash: bytes | None) -> None:
+        """Move to the verdict, keep the verdict, and delete the session, all or nothing.
+
+        `Conflict` where the table has no such move: the second of two verdicts is not kept.
+        """
+        ...
+
+    def verdict(self, presentation_id: str) -> Verdict | None:
+        """The verdict, if there is one."""
+        ...
+
+    def verdicts(self) -> Sequence[Verdict]:
+        """Every verdict kept, oldest first."""
+        ...
+
+    def forget_expired(self, now: datetime) -> None:
+        """Expire what is due, deleting its session; delete presentations an hour past their time. Verdicts stay."""
+        ...
+
+
+class ProofVerifier(Protocol):
+    """Checks zero-knowledge proofs where their crashing harms nobody."""
+
+    def verify(
+        self,
+        *,
+        issuer_key: PublicKey,
+        transcript: bytes,
+        claims: Sequence[Claim],
+        timestamp: datetime,
+        proof: bytes,
+        doc_type: str,
+        zk_system_id: str,
+    ) -> None:
+        """Raises `VerificationError` unless the proof holds for exactly this statement.
+
+        `Refused` for what is outside its limits, `Unavailable` if nobody is free to check it.
+        """
+        ...

@@ -1,0 +1,326 @@
+"""The verifier's use-cases: ask, serve the request once, take one answer, give the verdict to who asked.
+
+What the answer must prove is in `answer`, what may happen when in `model`. Revealed attributes pass through this
+process's memory, once, to who asked; nothing here can write them down.
+"""
+
+import hashlib
+import hmac
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from diptych.crypto.entropy import Entropy
+from diptych.crypto.signing import Signer, generate_signer
+from diptych.errors import DiptychError, Refused, Unavailable
+from diptych.formats import base64url
+from diptych.formats.jose import jwk
+from diptych.formats.mdoc.trust import IssuerTrust
+from diptych.private import Personal, Secret
+from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.openid4vp import request_object, response
+from diptych.protocols.openid4vp.request_object import PresentationRequest, RequestLink
+from diptych.protocols.openid4vp.response import EncryptedResponse, ErrorResponse
+from diptych.roles.verifier.answer import Expected, VerifiedAnswer, json_value, verify_answer
+from diptych.roles.verifier.model import Event, Presentation, Session, State, Verdict, move
+from diptych.roles.verifier.policy import Mechanism, Policy
+from diptych.roles.verifier.ports import ProofVerifier, VerifierStore
+
+ID_BYTES = 16
+SECRET_BYTES = 32
+MAX_OUTCOMES = 1000
+MAX_CHECKS_A_MINUTE = 300
+
+
+@dataclass(frozen=True)
+class VerifierParty:
+    """Who this verifier is: its access certificate and key, and its registration certificate."""
+
+    signer: Signer = field(repr=False)
+    chain: tuple[bytes, ...]
+    registration: str
+
+    @property
+    def client_id(self) -> str:
+        """Its name in requests."""
+        return request_object.client_id(self.chain[0])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the relying party gets: a link to show, and the secret that reads the verdict."""
+
+    id: str
+    secret: Secret
+    link: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the answer took. Told to who asked, kept nowhere."""
+
+    mechanism: Mechanism
+    verify_ms: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the relying party learns. `revealed` is there once, and only if the policy asks to see something."""
+
+    state: State
+    policy: str
+    verdict: Verdict | None
+    measured: Measured | None = None
+    revealed: Mapping[str, Personal[str | int | bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    measured: Measured
+    revealed: Mapping[str, Personal[str | int | bool]]
+    drop_at: datetime
+
+
+class RateBound:
+    """How many answers are checked in a minute; `Unavailable` beyond. Counts attempts, whoever makes them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._recent: deque[datetime] = deque()
+
+    def admit(self, now: datetime) -> None:
+        """Count one attempt. Two threads at once may admit one too many: a bound on load, not on rights."""
+        while self._recent and self._recent[0] <= now - timedelta(minutes=1):
+            self._recent.popleft()
+        if len(self._recent) >= self._most:
+            raise Unavailable("presentation.rate", "too many answers are being checked; try again in a minute")
+        self._recent.append(now)
+
+
+class Verifier:
+    """One verifier with its policies. `stopwatch` counts seconds from any start."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        party: VerifierParty,
+        policies: Mapping[str, Policy],
+        trust: IssuerTrust,
+        store: VerifierStore,
+        proofs: ProofVerifier,
+        entropy: Entropy,
+        stopwatch: Callable[[], float],
+        checks_a_minute: int = MAX_CHECKS_A_MINUTE,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._party = party
+        self._policies = policies
+        self._trust = trust
+        self._store = store
+        self._proofs = proofs
+        self._entropy = entropy
+        self._stopwatch = stopwatch
+        self._rate = RateBound(checks_a_minute)
+        self._outcomes: OrderedDict[str, _Outcome] = OrderedDict()
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """The questions that can be asked."""
+        return self._policies
+
+    def ask(self, policy_id: str, *, now: datetime, return_uri: str | None = None) -> Asked:
+        """Put one question. With `return_uri` the person comes back to it on the same device (HAIP 1.0, 5.1)."""
+        policy = self._policies.get(policy_id)
+        if policy is None:
+            raise Refused("policy.unknown", f"there is no policy of that name; there are {', '.join(self._policies)}")
+        self._store.forget_expired(now)
+        secret = Secret(self._entropy(SECRET_BYTES))
+        presentation = Presentation(
+            id=base64url.encode(self._entropy(ID_BYTES)),
+            policy=policy.id,
+            state=State.ASKED,
+            expires_at=(now + policy.lifetime).replace(microsecond=0),
+            secret_hash=_hash(secret),
+            # One key per request (HAIP 1.0, 5), so that the transcript names this request and no other.
+            session=Session(
+                request_object.fresh(self._entropy), request_object.fresh(self._entropy), generate_signer()
+            ),
+            return_uri=None if return_uri is None else parse_url(return_uri).text,
+        )
+        self._store.add(presentation)
+        link = RequestLink(self._party.client_id, f"{self._url}/requests/{presentation.id}")
+        return Asked(presentation.id, secret, link.encode(), presentation.expires_at)
+
+    def serve_request(self, presentation_id: str, body: bytes, *, now: datetime) -> str:
+        """The signed request object, once: who comes second learns that somebody was first."""
+        wallet_nonce = request_object.parse_fetch(body)
+        presentation = self._store.advance(presentation_id, Event.FETCH, now=now)
+        request = self._request(presentation, wallet_nonce=wallet_nonce, now=now)
+        return request_object.sign(request, signer=self._party.signer, chain=self._party.chain)
+
+    def take_answer(self, presentation_id: str, body: bytes, *, now: datetime) -> str | None:
+        """Check a wallet's answer, keep the verdict, and say where the person's browser goes next, if anywhere.
+
+        1. The body is an answer, within its bounds.
+        2. The presentation waits for an answer, and this is one to it: right key, right state. Until here nothing has
+           changed: whoever sends nonsense spends nobody's nonce.
+        3. The nonce is spent: there is no second answer, whatever comes of this one.
+        4. The answer holds, or it is refused by name.
+        5. The verdict is kept and the session's key deleted, in one step.
+        """
+        # 1.
+        posted = response.parse_body(body)
+        # 2.
+        presentation = self._waiting(presentation_id, now)
+        session = _session(presentation)
+        if isinstance(posted, ErrorResponse):
+            return self._decline(presentation, session, posted, now)
+        request = self._request(presentation, wallet_nonce=None, now=now)
+        answer = _open(posted, session, request)
+        # 3.
+        presentation = self._store.advance(presentation_id, Event.ANSWER, now=now)
+        expected = Expected(self._policy(presentation), request.transcript(), self._trust, session.key, now)
+        # 4.
+        started = self._stopwatch()
+        try:
+            verified = verify_answer(answer, expected, proofs=self._proofs, admit=lambda: self._rate.admit(now))
+            revealed = {name: Personal(json_value(value.reveal())) for name, value in verified.revealed.items()}
+        except Unavailable:
+            # Nobody could check it: that says nothing about the answer, which may be sent again.
+            self._store.advance(presentation_id, Event.GIVE_BACK, now=now)
+            raise
+        except DiptychError as error:
+            self._store.conclude(presentation_id, _refusal(error.check, presentation, now), response_code_hash=None)
+            raise
+        measured = _measured(verified, self._stopwatch() - started)
+        # 5.
+        code = Secret(self._entropy(SECRET_BYTES)) if presentation.return_uri is not None else None
+        accepted = Verdict(accepted=True, check=None, policy=presentation.policy, time=now.replace(microsecond=0))
+        # In memory first: a verdict that can be read has its outcome beside it.
+        self._remember(presentation, _Outcome(measured, revealed, presentation.expires_at))
+        self._store.conclude(presentation_id, accepted, response_code_hash=None if code is None else _hash(code))
+        # OpenID4VP 1.0, 8.2: a fresh value, so that only who comes back from this wallet gets the result.
+        return None if code is None else f"{presentation.return_uri}?response_code={base64url.encode(code.reveal())}"
+
+    def result(
+        self, presentation_id: str, secret: Secret, *, now: datetime, response_code: Secret | None = None
+    ) -> Result:
+        """What the relying party may know now. Same device: an acceptance only to who brings the response code.
+
+        OpenID4VP 1.0, 14.2: an attacker who started the session and relayed its link to a victim never sees the code.
+        """
+        presentation = self._store.presentation(presentation_id)
+        # An unknown id and a wrong secret are told apart by nobody.
+        known = b"" if presentation is None else presentation.secret_hash
+        if not hmac.compare_digest(_hash(secret), known) or presentation is None:
+            raise Refused("presentation.unknown", "there is no such presentation for this secret")
+        if presentation.is_due(now):
+            self._store.forget_expired(now)
+            return Result(State.EXPIRED, presentation.policy, None)
+        verdict = self._store.verdict(presentation_id)
+        if verdict is None or not verdict.accepted:
+            return Result(presentation.state, presentation.policy, verdict)
+        if presentation.return_uri is not None and not _is_code(presentation, response_code):
+            raise Refused(
+                "presentation.response_code", "this verdict is for the browser that came back from the wallet"
+            )
+        outcome = self._outcomes.pop(presentation_id, None)
+        if outcome is None:
+            return Result(presentation.state, presentation.policy, verdict)
+        # The measures may be read again; what was revealed is handed over once.
+        self._remember(presentation, _Outcome(outcome.measured, {}, outcome.drop_at))
+        revealed = outcome.revealed if now < outcome.drop_at else {}
+        return Result(presentation.state, presentation.policy, verdict, outcome.measured, revealed)
+
+    def forget_expired(self, now: datetime) -> None:
+        """What no request triggers: called by the server from time to time."""
+        self._store.forget_expired(now)
+        for presentation_id, outcome in list(self._outcomes.items()):
+            if now >= outcome.drop_at:
+                self._outcomes.pop(presentation_id, None)
+
+    def _waiting(self, presentation_id: str, now: datetime) -> Presentation:
+        """The presentation if it waits for an answer. Looks only; the move is made once the answer is opened."""
+        presentation = self._store.presentation(presentation_id)
+        if presentation is None:
+            raise Refused("presentation.unknown", "there is no such presentation", code="invalid_request")
+        move(State.EXPIRED if presentation.is_due(now) else presentation.state, Event.ANSWER)
+        return presentation
+
+    def _decline(
+        self, presentation: Presentation, session: Session, posted: ErrorResponse, now: datetime
+    ) -> str | None:
+        if posted.state is None or not hmac.compare_digest(posted.state.encode(), session.state.encode()):
+            raise Refused("response.state", "the refusal belongs to another request", code="invalid_request")
+        code = posted.error if posted.error in response.ERRORS else "other"
+        self._store.conclude(presentation.id, _refusal(f"wallet.{code}", presentation, now), response_code_hash=None)
+        return presentation.return_uri
+
+    def _request(self, presentation: Presentation, *, wallet_nonce: str | None, now: datetime) -> PresentationRequest:
+        """This side's own view of the request: nothing in it comes from an answer."""
+        session = _session(presentation)
+        policy = self._policy(presentation)
+        return PresentationRequest(
+            client_id=self._party.client_id,
+            response_uri=f"{self._url}/responses/{presentation.id}",
+            nonce=session.nonce,
+            query=policy.query(now=now),
+            encryption_key=session.key.public_key,
+            encryption_kid=base64url.encode(jwk.thumbprint(session.key.public_key)),
+            state=session.state,
+            wallet_nonce=wallet_nonce,
+            issued=now.replace(microsecond=0),
+            expires=presentation.expires_at,
+            registration=self._party.registration,
+            use=policy.id,
+        )
+
+    def _policy(self, presentation: Presentation) -> Policy:
+        policy = self._policies.get(presentation.policy)
+        if policy is None:
+            raise Unavailable("policy.gone", "the policy of this presentation was taken away: ask again")
+        return policy
+
+    def _remember(self, presentation: Presentation, outcome: _Outcome) -> None:
+        self._outcomes[presentation.id] = outcome
+        while len(self._outcomes) > MAX_OUTCOMES:
+            self._outcomes.popitem(last=False)
+
+
+def _open(posted: EncryptedResponse, session: Session, request: PresentationRequest) -> response.Response:
+    return response.open_response(
+        posted,
+        session.key.private_key(),
+        expected_kid=request.encryption_kid,
+        expected_state=session.state,
+    )
+
+
+def _session(presentation: Presentation) -> Session:
+    if presentation.session is None:
+        raise Unavailable("presentation.session", "the presentation has no session any more: ask again")
+    return presentation.session
+
+
+def _refusal(check: str, presentation: Presentation, now: datetime) -> Verdict:
+    return Verdict(accepted=False, check=check, policy=presentation.policy, time=now.replace(microsecond=0))
+
+
+def _measured(verified: VerifiedAnswer, seconds: float) -> Measured:
+    return Measured(verified.mechanism, round(seconds * 1000), verified.size)
+
+
+def _is_code(presentation: Presentation, response_code: Secret | None) -> bool:
+    return (
+        response_code is not None
+        and presentation.response_code_hash is not None
+        and hmac.compare_digest(_hash(response_code), presentation.response_code_hash)
+    )
+
+
+def _hash(secret: Secret) -> bytes:
+    return hashlib.sha256(secret.reveal()).digest()

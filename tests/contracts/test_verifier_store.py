@@ -1,0 +1,249 @@
+"""What every store of the verifier promises: memory and SQLite alike."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from diptych.adapters.storage.verifier import open_verifier_store
+from diptych.crypto.signing import generate_signer
+from diptych.errors import Conflict, Refused
+from diptych.roles.verifier.fakes import MemoryVerifierStore
+from diptych.roles.verifier.model import Event, Presentation, Session, State, Verdict
+from diptych.roles.verifier.ports import VerifierStore
+
+NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=10)
+ACCEPTED = Verdict(accepted=True, check=None, policy="over_18", time=NOW)
+REFUSED = Verdict(accepted=False, check="zk.required", policy="over_18", time=NOW)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> VerifierStore:
+    return MemoryVerifierStore() if request.param == "memory" else open_verifier_store(tmp_path / "verifier.db")
+
+
+def presentation(presentation_id: str = "one") -> Presentation:
+    return Presentation(
+        id=presentation_id,
+        policy="over_18",
+        state=State.ASKED,
+        expires_at=NOW + timedelta(minutes=5),
+        secret_hash=b"secret hash",
+        session=Session("nonce", "state", generate_signer()),
+        return_uri="https://shop.example/back",
+    )
+
+
+def same(found: Presentation | None, wanted: Presentation) -> bool:
+    """Equal, comparing keys by their public half."""
+    if found is None or found.session is None or wanted.session is None:
+        return found == wanted
+    keys = found.session.key.public_key, wanted.session.key.public_key
+    return replace(found, session=replace(found.session, key=wanted.session.key)) == wanted and keys[0] == keys[1]
+
+
+def test_a_presentation_is_kept_as_it_is(store: VerifierStore) -> None:
+    added = presentation()
+    store.add(added)
+    assert same(store.presentation("one"), added)
+    assert store.presentation("two") is None
+
+
+def test_an_id_is_given_once(store: VerifierStore) -> None:
+    added = presentation()
+    store.add(added)
+    with pytest.raises(Conflict, match=r"presentation\.exists"):
+        store.add(presentation())
+    assert same(store.presentation("one"), added)
+
+
+def test_moves_follow_the_table(store: VerifierStore) -> None:
+    store.add(presentation())
+    assert store.advance("one", Event.FETCH, now=NOW).state is State.FETCHED
+    with pytest.raises(Conflict, match=r"presentation\.fetched"):
+        store.advance("one", Event.FETCH, now=NOW)
+    assert store.advance("one", Event.ANSWER, now=NOW).state is State.ANSWERED
+    with pytest.raises(Conflict, match=r"presentation\.answered"):
+        store.advance("one", Event.ANSWER, now=NOW)
+    given_back = store.advance("one", Event.GIVE_BACK, now=NOW)
+    assert given_back.state is State.FETCHED
+    assert given_back.session is not None
+
+
+def test_a_presentation_that_does_not_exist_cannot_move(store: VerifierStore) -> None:
+    for attempt in (
+        lambda: store.advance("none", Event.FETCH, now=NOW),
+        lambda: store.conclude("none", ACCEPTED, response_code_hash=None),
+    ):
+        with pytest.raises(Refused, match=r"presentation\.unknown"):
+            attempt()
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED])
+def test_concluding_keeps_the_verdict_and_deletes_the_session(store: VerifierStore, verdict: Verdict) -> None:
+    store.add(presentation())
+    store.advance("one", Event.FETCH, now=NOW)
+    store.advance("one", Event.ANSWER, now=NOW)
+    store.conclude("one", verdict, response_code_hash=b"code hash")
+    found = store.presentation("one")
+    assert found is not None
+    assert found.session is None
+    assert found.response_code_hash == b"code hash"
+    assert store.verdict("one") == verdict
+    assert list(store.verdicts()) == [verdict]
+
+
+def test_a_second_verdict_is_not_kept(store: VerifierStore) -> None:
+    store.add(presentation())
+    store.advance("one", Event.FETCH, now=NOW)
+    store.advance("one", Event.ANSWER, now=NOW)
+    store.conclude("one", REFUSED, response_code_hash=None)
+    with pytest.raises(Conflict, match=r"presentation\.answered"):
+        store.conclude("one", ACCEPTED, response_code_hash=None)
+    assert store.verdict("one") == REFUSED
+
+
+def test_no_verdict_comes_before_its_answer(store: VerifierStore) -> None:
+    store.add(presentation())
+    for attempt in (
+        lambda: store.conclude("one", ACCEPTED, response_code_hash=None),
+        lambda: store.advance("one", Event.ANSWER, now=NOW),
+        lambda: store.advance("one", Event.ACCEPT, now=NOW),
+    ):
+        with pytest.raises(Conflict):
+            attempt()
+    assert store.verdict("one") is None
+    assert store.verdicts() == []
+
+
+def test_advancing_never_reaches_a_verdict(store: VerifierStore) -> None:
+    store.add(presentation())
+    store.advance("one", Event.FETCH, now=NOW)
+    store.advance("one", Event.ANSWER, now=NOW)
+    with pytest.raises(Conflict, match=r"presentation\.verdict"):
+        store.advance("one", Event.ACCEPT, now=NOW)
+    assert store.advance("one", Event.GIVE_BACK, now=NOW).state is State.FETCHED
+
+
+@pytest.mark.parametrize("moves", [[], [Event.FETCH], [Event.FETCH, Event.ANSWER]])
+def test_what_is_due_expires_and_loses_its_session(store: VerifierStore, moves: list[Event]) -> None:
+    store.add(presentation())
+    for event in moves:
+        store.advance("one", event, now=NOW)
+    with pytest.raises(Conflict, match=r"presentation\.expired"):
+        store.advance("one", Event.FETCH, now=LATER)
+    found = store.presentation("one")
+    assert found is not None
+    assert (found.state, found.session) == (State.EXPIRED, None)
+    with pytest.raises(Conflict, match=r"presentation\.expired"):
+        store.conclude("one", ACCEPTED, response_code_hash=None)
+
+
+def test_forgetting_expires_what_is_due_and_deletes_what_is_old_but_no_verdict(store: VerifierStore) -> None:
+    store.add(presentation("due"))
+    store.add(replace(presentation("old"), expires_at=NOW - timedelta(hours=2)))
+    store.add(replace(presentation("young"), expires_at=NOW + timedelta(hours=2)))
+    store.add(replace(presentation("done"), expires_at=NOW + timedelta(minutes=5)))
+    store.advance("done", Event.FETCH, now=NOW)
+    store.advance("done", Event.ANSWER, now=NOW)
+    store.conclude("done", ACCEPTED, response_code_hash=None)
+    for _ in range(2):
+        store.forget_expired(LATER)
+    due, young, done = (store.presentation(name) for name in ("due", "young", "done"))
+    assert due is not None
+    assert (due.state, due.session) == (State.EXPIRED, None)
+    assert store.presentation("old") is None
+    assert young is not None
+    assert young.state is State.ASKED
+    assert done is not None
+    assert done.state is State.ACCEPTED
+    store.forget_expired(LATER + timedelta(hours=2))
+    assert store.presentation("done") is None
+    assert store.verdict("done") == ACCEPTED
+
+
+def test_of_many_who_answer_at_once_one_moves(store: VerifierStore) -> None:
+    store.add(presentation())
+    store.advance("one", Event.FETCH, now=NOW)
+    moved: list[State] = []
+
+    def attempt() -> None:
+        try:
+            moved.append(store.advance("one", Event.ANSWER, now=NOW).state)
+        except Conflict:
+            return
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert moved == [State.ANSWERED]
+
+
+def test_the_file_has_no_room_for_more_than_a_verdict(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "verifier.db"
+    store = open_verifier_store(path)
+    store.add(presentation())
+    store.advance("one", Event.FETCH, now=NOW)
+    store.advance("one", Event.ANSWER, now=NOW)
+    store.conclude("one", REFUSED, response_code_hash=None)
+    with sqlite3.connect(path) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(verdict)")]
+        rows = connection.execute("SELECT * FROM verdict").fetchall()
+        sessions = connection.execute("SELECT nonce, response_state, key FROM presentation").fetchall()
+    connection.close()
+    assert columns == ["id", "policy", "verdict", "time"]
+    assert rows == [("one", "over_18", "refused zk.required", int(NOW.timestamp()))]
+    assert sessions == [(None, None, None)]
+
+
+def test_a_deleted_key_is_overwritten_in_the_file(tmp_path: Path) -> None:
+    from diptych.crypto.signing import dump_signer
+
+    path = tmp_path / "verifier.db"
+    store = open_verifier_store(path)
+    added = presentation()
+    assert added.session is not None
+    secret = dump_signer(added.session.key)[36:68]  # the private scalar within PKCS#8
+    store.add(added)
+    store.advance("one", Event.FETCH, now=NOW)
+    store.advance("one", Event.ANSWER, now=NOW)
+    assert _holds(tmp_path, secret)
+    store.conclude("one", ACCEPTED, response_code_hash=None)
+    assert not _holds(tmp_path, secret)
+
+
+def _holds(folder: Path, secret: bytes) -> bool:
+    return any(secret in path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_fake_fails_before_saving_and_after() -> None:
+    failures: list[str] = []
+
+    def fail(moment: str) -> None:
+        if moment in failures:
+            raise RuntimeError(moment)
+
+    store = MemoryVerifierStore(fail)
+    attempts: list[tuple[str, Callable[[], object]]] = [
+        ("add", lambda: store.add(presentation())),
+        ("advance", lambda: store.advance("one", Event.FETCH, now=NOW)),
+        ("conclude", lambda: store.conclude("one", REFUSED, response_code_hash=None)),
+    ]
+    for name, attempt in attempts:
+        failures[:] = [f"before {name}"]
+        with pytest.raises(RuntimeError):
+            attempt()
+        failures[:] = [f"after {name}"]
+        with pytest.raises(RuntimeError):
+            attempt()
+        failures.clear()
+        with pytest.raises(Conflict):  # it was saved
+            attempt()
