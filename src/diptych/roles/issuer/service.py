@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
-from diptych.crypto.signing import PublicKey
+from diptych.crypto.signing import PublicKey, SoftwareSigner
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, VerificationError
+from diptych.formats import base64url, strict_json
 from diptych.formats.catalogue.model import Catalogue, DocumentType
 from diptych.formats.catalogue.values import check_values
+from diptych.formats.jose import jwk
 from diptych.formats.mdoc.issue import issue
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import open_part
@@ -23,9 +25,15 @@ from diptych.protocols.oauth.dpop import DpopProof, verify_proof
 from diptych.protocols.oauth.metadata import AuthorizationServerMetadata
 from diptych.protocols.oauth.nonces import NonceMint
 from diptych.protocols.oauth.token import RefreshTokenRequest, TokenResponse
-from diptych.protocols.openid4vci.credential import CredentialRequest, CredentialResponse
+from diptych.protocols.openid4vci.credential import (
+    CredentialRequest,
+    CredentialResponse,
+    decrypt_request,
+    parse_credential_request,
+)
 from diptych.protocols.openid4vci.errors import (
     CREDENTIAL_REQUEST_DENIED,
+    INVALID_ENCRYPTION_PARAMETERS,
     INVALID_NONCE,
     INVALID_PROOF,
     UNKNOWN_CREDENTIAL_CONFIGURATION,
@@ -56,6 +64,10 @@ class OrderReceipt:
     order_id: bytes
     is_new: bool
 
+    def encode(self) -> bytes:
+        """The JSON answer (docs/spec/issuer-api.md)."""
+        return strict_json.encode({"order": base64url.encode(self.order_id)})
+
 
 @dataclass(frozen=True)
 class Issuer:
@@ -68,7 +80,8 @@ class Issuer:
     signers: DocumentSigners
     store: IssuerStore
     nonce_key: Secret = field(repr=False)
-    request_encryption: RequestEncryption | None = None
+    request_key: SoftwareSigner | None = None
+    """The key to which wallets may encrypt credential requests; without it, neither requests nor responses are."""
 
     def metadata(self) -> IssuerMetadata:
         """What wallets read first (OpenID4VCI 1.0, 12.2)."""
@@ -81,7 +94,7 @@ class Issuer:
                 document_type.id: _configuration(document_type) for document_type in self.catalogue.types.values()
             },
             names=self.names,
-            request_encryption=self.request_encryption,
+            request_encryption=None if self.request_key is None else _request_encryption(self.request_key.public_key),
         )
 
     def authorization_server_metadata(self) -> AuthorizationServerMetadata:
@@ -139,6 +152,26 @@ class Issuer:
             raise outcome
         return outcome
 
+    def read_request(self, body: bytes, *, is_encrypted: bool) -> CredentialRequest:
+        """The credential request in a body; `FormatError` with OpenID4VCI's code (8.3.1.2).
+
+        8.2: a response is encrypted only for an encrypted request, or whoever changes the request swaps the key.
+        """
+        if is_encrypted:
+            if self.request_key is None:
+                raise FormatError(
+                    "credential.encrypted", "encrypted requests are not read here", code=INVALID_ENCRYPTION_PARAMETERS
+                )
+            return decrypt_request(body, self.request_key.private_key())
+        request = parse_credential_request(body)
+        if request.response_encryption is not None:
+            raise FormatError(
+                "credential.encrypted",
+                "encrypt the request too when asking for an encrypted response",
+                code=INVALID_ENCRYPTION_PARAMETERS,
+            )
+        return request
+
     def issue_credentials(
         self, request: CredentialRequest, *, access_token: Secret, dpop: str, now: datetime, entropy: Entropy
     ) -> CredentialResponse:
@@ -177,6 +210,11 @@ class Issuer:
             self._use_nonces(state, keys, now)
             document = _ordered(order, order_keys, document_type)
             return CredentialResponse(self._sign(document_type, document, keys, now, entropy))
+
+    def check(self) -> None:
+        """Raises `Unavailable` if the issuer cannot work now."""
+        with self.store.transaction():
+            pass
 
     def sweep(self, now: datetime) -> None:
         """Delete what can no longer be used; run it every minute."""
@@ -297,6 +335,10 @@ def _configuration(document_type: DocumentType) -> CredentialConfiguration:
             for attribute in document_type.attributes
         ),
     )
+
+
+def _request_encryption(public_key: PublicKey) -> RequestEncryption:
+    return RequestEncryption(public_key, base64url.encode(jwk.thumbprint(public_key)))
 
 
 def _ignore(checked: object) -> None:

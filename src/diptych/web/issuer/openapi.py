@@ -1,0 +1,194 @@
+"""What the issuer's OpenAPI description says of each endpoint: bodies, headers, answers. Data only."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from diptych.formats.order.signed import MAX_BYTES as MAX_ORDER_BYTES
+from diptych.formats.order.signed import MEDIA_TYPE as ORDER
+from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
+from diptych.protocols.openid4vci.token import GRANT_TYPES
+
+Schema: TypeAlias = dict[str, Any]  # OpenAPI is JSON of any shape; FastAPI types it so
+Responses: TypeAlias = dict[int | str, Schema]
+
+
+@dataclass(frozen=True)
+class Description:
+    """One endpoint."""
+
+    summary: str
+    responses: Responses
+    status: int = 200
+    request: Schema = field(default_factory=dict)
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_TEXT: Schema = {"type": "string"}
+_ERROR = _object(["error"], error=_TEXT, error_description=_TEXT)
+_DPOP_NONCE: Schema = {"DPoP-Nonce": {"description": "For the next DPoP proof", "schema": _TEXT}}
+
+
+def _answer(description: str, schema: Schema, headers: Schema | None = None) -> Schema:
+    found: Schema = {"description": description, "content": _json(schema)}
+    if headers:
+        found["headers"] = headers
+    return found
+
+
+def _errors(*statuses: int, headers: Schema | None = None) -> Responses:
+    named = {
+        400: "Refused; `error` is the standard's code",
+        401: "The token or its proof is not accepted",
+        403: "True, and not allowed",
+        409: "Another order has this id",
+        413: "The body is too long",
+        415: "Another media type is expected",
+        503: "Nothing is wrong with the request: try again later",
+    }
+    return {status: _answer(named[status], _ERROR, headers) for status in (*statuses, 503)}
+
+
+_PROOF: Schema = {
+    "name": "DPoP",
+    "in": "header",
+    "required": True,
+    "description": "Proof of possession for this request (RFC 9449)",
+    "schema": _TEXT,
+}
+
+METADATA = Description(
+    "Credential issuer metadata (OpenID4VCI 1.0, 12.2)",
+    {
+        200: _answer(
+            "The metadata",
+            _object(
+                ["credential_issuer", "credential_endpoint", "nonce_endpoint", "credential_configurations_supported"],
+                credential_issuer=_TEXT,
+                credential_endpoint=_TEXT,
+                nonce_endpoint=_TEXT,
+                credential_configurations_supported={"type": "object"},
+            ),
+        ),
+        **_errors(),
+    },
+)
+SERVER_METADATA = Description(
+    "Authorization server metadata (RFC 8414)",
+    {
+        200: _answer("The metadata", _object(["issuer", "token_endpoint"], issuer=_TEXT, token_endpoint=_TEXT)),
+        **_errors(),
+    },
+)
+TOKEN = Description(
+    "Tokens for a pre-authorized code or a refresh token (OpenID4VCI 1.0, 6; RFC 6749 6)",
+    {
+        200: _answer(
+            "The tokens",
+            _object(
+                ["access_token", "token_type", "expires_in"],
+                access_token=_TEXT,
+                token_type={"const": "DPoP"},
+                expires_in={"type": "integer"},
+                refresh_token=_TEXT,
+                scope=_TEXT,
+            ),
+            _DPOP_NONCE,
+        ),
+        **_errors(400, 413, 415, headers=_DPOP_NONCE),
+    },
+    request={
+        "parameters": [_PROOF],
+        "requestBody": {
+            "required": True,
+            "content": {
+                FORM: {
+                    "schema": {
+                        "type": "object",
+                        "required": ["grant_type"],
+                        "properties": {
+                            "grant_type": {"type": "string", "enum": list(GRANT_TYPES)},
+                            "pre-authorized_code": _TEXT,
+                            "tx_code": _TEXT,
+                            "refresh_token": _TEXT,
+                        },
+                    }
+                }
+            },
+        },
+    },
+)
+NONCE = Description(
+    "A nonce for key proofs (OpenID4VCI 1.0, 7)",
+    {200: _answer("The nonce", _object(["c_nonce"], c_nonce=_TEXT), _DPOP_NONCE), **_errors(413)},
+)
+CREDENTIAL = Description(
+    "Documents for proven keys (OpenID4VCI 1.0, 8)",
+    {
+        200: {
+            "description": "The documents",
+            "headers": _DPOP_NONCE,
+            "content": {
+                **_json(
+                    _object(
+                        ["credentials"],
+                        credentials={"type": "array", "items": _object(["credential"], credential=_TEXT)},
+                    )
+                ),
+                "application/jwt": {"schema": _TEXT},
+            },
+        },
+        **_errors(400, 401, 413, 415, headers=_DPOP_NONCE),
+    },
+    request={
+        "parameters": [
+            _PROOF,
+            {
+                "name": "Authorization",
+                "in": "header",
+                "required": True,
+                "description": "`DPoP` and the access token",
+                "schema": _TEXT,
+            },
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                **_json(
+                    _object(
+                        ["credential_configuration_id", "proofs"],
+                        credential_configuration_id=_TEXT,
+                        proofs=_object(["jwt"], jwt={"type": "array", "minItems": 1, "items": _TEXT}),
+                        credential_response_encryption={"type": "object"},
+                    )
+                ),
+                "application/jwt": {"schema": _TEXT},
+            },
+        },
+    },
+)
+ORDERS = Description(
+    "An officer's signed order (docs/spec/issuer-api.md)",
+    {
+        201: _answer("Accepted", _object(["order"], order=_TEXT)),
+        200: _answer("Had it already", _object(["order"], order=_TEXT)),
+        **_errors(400, 403, 409, 413, 415),
+    },
+    status=201,
+    request={
+        "requestBody": {
+            "required": True,
+            "content": {ORDER: {"schema": {"type": "string", "format": "binary", "maxLength": MAX_ORDER_BYTES}}},
+        }
+    },
+)
+HEALTH = Description(
+    "Whether the issuer can work",
+    {200: _answer("It can", _object(["status"], status={"const": "ok"})), **_errors()},
+)

@@ -1,0 +1,152 @@
+"""The issuer's endpoints: OpenID4VCI 1.0, the OAuth token endpoint, and orders from officers (docs/spec/issuer-api.md).
+
+Each handler reads, parses, calls one use-case and renders. The issuer is opened at the first use within a process,
+because the process that listens must not have it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI, Request, Response
+
+import diptych
+from diptych.crypto.entropy import Entropy
+from diptych.errors import DiptychError, FormatError, VerificationError
+from diptych.formats.order import signed
+from diptych.private import Secret
+from diptych.protocols.oauth import dpop, form
+from diptych.protocols.oauth import metadata as oauth_metadata
+from diptych.protocols.oauth.errors import INVALID_DPOP_PROOF, NOT_AUTHORIZED
+from diptych.protocols.oauth.token import MAX_TOKEN_CHARACTERS
+from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.openid4vci import credential, metadata, token
+from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, ORDERS_PATH, TOKENS_PATH, Issuer
+from diptych.web import errors
+from diptych.web.errors import NO_STORE, render_error
+from diptych.web.issuer import openapi
+from diptych.web.requests import media_type, read_any_body, read_body
+
+JSON = "application/json"
+MAX_NONCE_REQUEST_BYTES = 1024
+
+
+def build_server(
+    url: str, open_issuer: Callable[[], Issuer], *, clock: Callable[[], datetime], entropy: Entropy
+) -> FastAPI:
+    """The application for the issuer at `url`. `open_issuer` is called at each use: once a process, where one serves
+    one request."""
+    application = FastAPI(
+        title="Diptych issuer", version=diptych.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+    )
+    errors.install(application)
+    endpoints = _Endpoints(open_issuer, clock, entropy)
+    location = parse_url(url)
+    for path, method, handler, description in (
+        (location.well_known(metadata.WELL_KNOWN), "GET", endpoints.metadata, openapi.METADATA),
+        (location.well_known(oauth_metadata.WELL_KNOWN), "GET", endpoints.server_metadata, openapi.SERVER_METADATA),
+        (url + TOKENS_PATH, "POST", endpoints.token, openapi.TOKEN),
+        (url + NONCES_PATH, "POST", endpoints.nonce, openapi.NONCE),
+        (url + CREDENTIALS_PATH, "POST", endpoints.credential, openapi.CREDENTIAL),
+        (url + ORDERS_PATH, "POST", endpoints.orders, openapi.ORDERS),
+        (url + "/health", "GET", endpoints.health, openapi.HEALTH),
+    ):
+        application.add_api_route(
+            parse_url(path).path,
+            handler,
+            methods=[method],
+            summary=description.summary,
+            status_code=description.status,
+            responses=description.responses,
+            openapi_extra=description.request,
+            response_class=Response,
+        )
+    return application
+
+
+class _Endpoints:
+    def __init__(self, open_issuer: Callable[[], Issuer], clock: Callable[[], datetime], entropy: Entropy) -> None:
+        self._open_issuer = open_issuer
+        self._clock = clock
+        self._entropy = entropy
+
+    async def metadata(self) -> Response:
+        return Response(self._open_issuer().metadata().encode(), media_type=JSON)
+
+    async def server_metadata(self) -> Response:
+        return Response(self._open_issuer().authorization_server_metadata().encode(), media_type=JSON)
+
+    async def token(self, request: Request) -> Response:
+        issuer, now = self._open_issuer(), self._clock()
+        try:
+            body = await read_body(request, max_bytes=token.MAX_REQUEST_BYTES, media_types=[form.MEDIA_TYPE])
+            tokens = issuer.issue_tokens(
+                token.parse_token_request(body), dpop=_dpop(request), now=now, entropy=self._entropy
+            )
+            response = Response(tokens.encode(), media_type=JSON, headers=NO_STORE)
+        except DiptychError as error:
+            response = render_error(error)
+        return self._with_dpop_nonce(response, issuer, now)
+
+    async def nonce(self, request: Request) -> Response:
+        issuer, now = self._open_issuer(), self._clock()
+        await read_any_body(request, max_bytes=MAX_NONCE_REQUEST_BYTES)
+        nonce = issuer.c_nonce(now=now, entropy=self._entropy)
+        # OpenID4VCI 1.0, 7.2: and a nonce for the DPoP proof that comes next.
+        return self._with_dpop_nonce(Response(nonce.encode(), media_type=JSON, headers=NO_STORE), issuer, now)
+
+    async def credential(self, request: Request) -> Response:
+        issuer, now = self._open_issuer(), self._clock()
+        try:
+            access_token, proof = _access_token(request), _dpop(request)
+            is_encrypted = media_type(request) == credential.ENCRYPTED_MEDIA_TYPE
+            body = await read_body(
+                request,
+                max_bytes=credential.MAX_REQUEST_BYTES * (2 if is_encrypted else 1),
+                media_types=[credential.MEDIA_TYPE, credential.ENCRYPTED_MEDIA_TYPE],
+            )
+            asked = issuer.read_request(body, is_encrypted=is_encrypted)
+            issued = issuer.issue_credentials(
+                asked, access_token=access_token, dpop=proof, now=now, entropy=self._entropy
+            )
+            response = Response(issued.encode(), media_type=JSON, headers=NO_STORE)
+            if asked.response_encryption is not None:
+                response = Response(
+                    credential.encrypt_response(issued, asked.response_encryption),
+                    media_type=credential.ENCRYPTED_MEDIA_TYPE,
+                    headers=NO_STORE,
+                )
+        except DiptychError as error:
+            response = render_error(error, presents_token=True)
+        return self._with_dpop_nonce(response, issuer, now)
+
+    async def orders(self, request: Request) -> Response:
+        body = await read_body(request, max_bytes=signed.MAX_BYTES, media_types=[signed.MEDIA_TYPE])
+        receipt = self._open_issuer().accept_order(body, now=self._clock())
+        return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
+
+    async def health(self) -> Response:
+        self._open_issuer().check()
+        return Response(b'{"status":"ok"}', media_type=JSON, headers=NO_STORE)
+
+    def _with_dpop_nonce(self, response: Response, issuer: Issuer, now: datetime) -> Response:
+        """RFC 9449 8.2: every answer brings the nonce for the next proof, so that nobody has to ask twice."""
+        response.headers[dpop.NONCE_HEADER] = issuer.dpop_nonce(now=now, entropy=self._entropy)
+        return response
+
+
+def _dpop(request: Request) -> str:
+    proofs = request.headers.getlist(dpop.HEADER)
+    if len(proofs) != 1:
+        # RFC 9449 4.3, 1: there is not more than one DPoP header; here there is not less either.
+        raise VerificationError("dpop.header", "send exactly one DPoP header", code=INVALID_DPOP_PROOF)
+    return proofs[0]
+
+
+def _access_token(request: Request) -> Secret:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != dpop.SCHEME.lower():
+        # RFC 9449 7.2: a bound token that comes as a bearer token is refused.
+        raise VerificationError("token.scheme", "send the access token as 'Authorization: DPoP'", code=NOT_AUTHORIZED)
+    if not 0 < len(value) <= MAX_TOKEN_CHARACTERS or not value.isascii():
+        raise FormatError("token.access", "the Authorization header has no access token", code=NOT_AUTHORIZED)
+    return Secret(value.encode("ascii"))
