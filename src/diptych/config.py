@@ -1,11 +1,37 @@
 """Settings: one frozen dataclass per role. The only reader of the environment and of settings files."""
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.errors import FormatError
 
 SETTINGS_FILE = "settings.toml"
+
+
+@dataclass(frozen=True)
+class OfficerSettings:
+    """An officer's workstation: where it orders, how long its transaction codes are and its offers live."""
+
+    issuer: str | None
+    tx_code_digits: int
+    offer_days: int
+    catalogue: Path | None
+    """A folder with the deployment's own document types."""
+
+
+def read_officer(folder: Path) -> OfficerSettings:
+    """The settings of the officer's folder, or `FormatError`."""
+    table = _read(folder)
+    issuer, catalogue = table.get("issuer"), table.get("catalogue")
+    digits, days = table.get("tx_code_digits", 6), table.get("offer_days", 7)
+    if not set(table).issubset({"issuer", "catalogue", "tx_code_digits", "offer_days"}):
+        raise FormatError("settings.officer", "settings.toml has a name that is not known; look for a typing error")
+    if not isinstance(issuer, str | None) or not isinstance(catalogue, str | None):
+        raise FormatError("settings.officer", "issuer and catalogue are texts in double quotes")
+    if not isinstance(digits, int) or not isinstance(days, int) or not 4 <= digits <= 16 or not 1 <= days <= 30:
+        raise FormatError("settings.officer", "tx_code_digits is 4 to 16, offer_days is 1 to 30")
+    return OfficerSettings(issuer, digits, days, None if catalogue is None else folder / catalogue)
 
 
 def _read(folder: Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ import typer
 
 import diptych
 from diptych.cli.bench import bench
+from diptych.cli.officer import officer
 
 application = typer.Typer(
     name="diptych",
@@ -33,3 +34,4 @@ def diptych_command(
 
 
 application.add_typer(bench)
+application.add_typer(officer)
