@@ -102,8 +102,8 @@ class IssuerLine(Protocol):
 class VerifierLine(Protocol):
     """Requests to a verifier, under the same limits; `Unavailable` when no whole answer came."""
 
-    def fetch_request(self, url: str, form: bytes | None) -> Answer:
-        """The request object: by POST with `form`, or by GET without."""
+    def fetch_request(self, url: str, form: bytes) -> Answer:
+        """The request object, by POST (OpenID4VP 1.0, 5.10)."""
         ...
 
     def send_response(self, url: str, form: bytes) -> Answer:

@@ -32,7 +32,7 @@ from diptych.protocols.openid4vp.zk import ZkSystem
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.issuance import OK, TRY_LATER
 from diptych.roles.wallet.model import Copy, Document, Event, HistoryEntry, Names, Outcome
-from diptych.roles.wallet.ports import Prover, VerifierLine, WalletStore
+from diptych.roles.wallet.ports import Answer, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.records import whole_seconds
 from diptych.roles.wallet.values import to_json
 
@@ -203,10 +203,18 @@ class Presenting:
         return Prepared(plan, form, sum(len(found[0]) for found in presentations.values()), entry)
 
     def send(self, prepared: Prepared) -> Sent:
-        """Hands the answer over and notes how it ended. `Unavailable` if that stays unknown; sending again is safe."""
-        answer = self.line.send_response(prepared.plan.verified.request.response_uri, prepared.form)
-        if answer.status >= 500 or answer.status in TRY_LATER:
-            raise Unavailable("verifier.unavailable", "the verifier did not say whether it took the answer")
+        """Hands the answer over, the same bytes twice if the first answer is lost, and notes how it ended.
+
+        `Unavailable` if that stays unknown: the verifier may have taken it.
+        """
+        url = prepared.plan.verified.request.response_uri
+        try:
+            answer, is_repeated = self._deliver(url, prepared.form), False
+        except Unavailable:
+            answer, is_repeated = self._deliver(url, prepared.form), True
+        if is_repeated and answer.status != OK:
+            # The first one may have arrived, and then this is the answer to a nonce that is spent.
+            raise Unavailable("verifier.unknown", "the verifier may have taken the answer: ask there how it ended")
         is_accepted = answer.status == OK
         redirect_uri = response.parse_receipt(answer.body) if is_accepted else None
         self._note_outcome(prepared.entry, Outcome.DONE if is_accepted else Outcome.REJECTED)
@@ -219,6 +227,12 @@ class Presenting:
         contents.save(self.store)
         form = encode_form(response.build_error(plan.verified, ACCESS_DENIED))
         self.line.send_response(plan.verified.request.response_uri, form)
+
+    def _deliver(self, url: str, form: bytes) -> Answer:
+        answer = self.line.send_response(url, form)
+        if answer.status >= 500 or answer.status in TRY_LATER:
+            raise Unavailable("verifier.unavailable", "the verifier cannot take the answer now")
+        return answer
 
     def _plan(self, contents: Contents, verified: VerifiedRequest, now: datetime) -> Plan:
         candidates: dict[str, _Candidate] = {}

@@ -1,0 +1,120 @@
+"""The wallet's lines to issuers and verifiers over HTTP: one request each, bounded in time and size, no redirects.
+
+https, or http on this machine; certificates are checked. What an answer means is left to `roles/wallet`.
+"""
+
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from diptych.errors import FormatError, Unavailable
+from diptych.private import Secret
+from diptych.protocols.oauth.dpop import HEADER, NONCE_HEADER, SCHEME
+from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
+from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.openid4vp import request_object
+from diptych.roles.wallet.ports import Answer
+
+TIMEOUT_SECONDS = 10.0
+TOTAL_SECONDS = 30.0
+# A verifier checks a proof before it answers.
+VERDICT_SECONDS = 60.0
+
+MAX_METADATA_BYTES = 1024 * 1024
+MAX_TOKEN_BYTES = 64 * 1024
+MAX_CREDENTIAL_BYTES = 32 * 1024 * 1024
+MAX_REQUEST_BYTES = request_object.MAX_BYTES
+MAX_RECEIPT_BYTES = 16 * 1024
+JSON = "application/json"
+
+
+class HttpLine:
+    """One bounded request after another. `transport` stands in for the network in tests."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._transport = transport
+
+    def get(self, url: str, *, accept: str, max_bytes: int) -> Answer:
+        """A GET."""
+        return self._send("GET", url, {"Accept": accept}, b"", max_bytes=max_bytes, total_seconds=TOTAL_SECONDS)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> Answer:
+        """A POST."""
+        return self._send("POST", url, headers, body, max_bytes=max_bytes, total_seconds=total_seconds)
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, max_bytes: int, total_seconds: float
+    ) -> Answer:
+        target = parse_url(url).text
+        # A whole answer that trickles in would never run into the timeout of a single read.
+        deadline = time.monotonic() + total_seconds
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=total_seconds)
+        # Nothing compressed: what unpacks to more than it weighs cannot be bounded by what arrives.
+        sent = {**headers, "Accept-Encoding": "identity"}
+        try:
+            with (
+                httpx.Client(
+                    transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False
+                ) as client,
+                client.stream(method, target, headers=sent, content=body) as response,
+            ):
+                received = bytearray()
+                for chunk in response.iter_raw():
+                    received += chunk
+                    if len(received) > max_bytes:
+                        raise FormatError("http.size", f"an answer here has at most {max_bytes} bytes")
+                    if time.monotonic() > deadline:
+                        raise Unavailable("http.time", "the other side takes too long to answer: try again later")
+        except httpx.HTTPError as error:
+            raise Unavailable("http.unreachable", f"no answer from {parse_url(url).origin}: try again") from error
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Answer(response.status_code, media_type, bytes(received), response.headers.get(NONCE_HEADER))
+
+
+class HttpIssuerLine:
+    """`IssuerLine` over HTTP."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = HttpLine(transport)
+
+    def fetch(self, url: str) -> Answer:
+        return self._http.get(url, accept=JSON, max_bytes=MAX_METADATA_BYTES)
+
+    def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:
+        headers = {"Content-Type": FORM, "Accept": JSON, HEADER: dpop}
+        return self._http.post(url, form, headers=headers, max_bytes=MAX_TOKEN_BYTES)
+
+    def ask_nonce(self, url: str) -> Answer:
+        return self._http.post(url, b"", headers={"Accept": JSON}, max_bytes=MAX_TOKEN_BYTES)
+
+    def ask_credential(self, url: str, body: bytes, *, media_type: str, access_token: Secret, dpop: str) -> Answer:
+        headers = {
+            "Content-Type": media_type,
+            "Authorization": f"{SCHEME} {access_token.reveal().decode('ascii')}",
+            HEADER: dpop,
+        }
+        return self._http.post(url, body, headers=headers, max_bytes=MAX_CREDENTIAL_BYTES)
+
+
+class HttpVerifierLine:
+    """`VerifierLine` over HTTP."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = HttpLine(transport)
+
+    def fetch_request(self, url: str, form: bytes) -> Answer:
+        headers = {"Content-Type": FORM, "Accept": request_object.MEDIA_TYPE}
+        return self._http.post(url, form, headers=headers, max_bytes=MAX_REQUEST_BYTES)
+
+    def send_response(self, url: str, form: bytes) -> Answer:
+        headers = {"Content-Type": FORM, "Accept": JSON}
+        return self._http.post(url, form, headers=headers, max_bytes=MAX_RECEIPT_BYTES, total_seconds=VERDICT_SECONDS)

@@ -1,0 +1,137 @@
+"""Roles wired together without a network: a wallet's lines that end in an issuer or a verifier of this process.
+
+Every message is encoded and parsed as it would be on the wire. For journeys and tests; what `web/` adds (limits,
+media types, headers) is not here.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from diptych.crypto.entropy import Entropy
+from diptych.errors import DiptychError, FormatError, Unavailable
+from diptych.private import Secret
+from diptych.protocols.oauth.errors import NOT_AUTHORIZED, ErrorResponse
+from diptych.protocols.openid4vci import credential
+from diptych.protocols.openid4vci.credential import (
+    CredentialRequest,
+    decrypt_request,
+    encrypt_response,
+    parse_credential_request,
+)
+from diptych.protocols.openid4vci.token import parse_token_request
+from diptych.protocols.openid4vp import request_object
+from diptych.protocols.openid4vp.response import encode_receipt
+from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, TOKENS_PATH, Issuer
+from diptych.roles.verifier.service import Verifier
+from diptych.roles.wallet.ports import Answer
+
+Clock = Callable[[], datetime]
+JSON = "application/json"
+
+
+class InProcessIssuer:
+    """`IssuerLine` to an issuer of this process, and `OrderDesk` of the same."""
+
+    def __init__(
+        self, issuer: Issuer, clock: Clock, entropy: Entropy, decryption_key: ec.EllipticCurvePrivateKey | None = None
+    ) -> None:
+        self.issuer = issuer
+        self._clock = clock
+        self._entropy = entropy
+        self._decryption_key = decryption_key
+
+    def submit(self, signed_order: bytes) -> None:
+        self.issuer.accept_order(signed_order, now=self._clock())
+
+    def fetch(self, url: str) -> Answer:
+        if "/oauth-authorization-server" in url:
+            return self._answer(lambda: self.issuer.authorization_server_metadata().encode())
+        return self._answer(lambda: self.issuer.metadata().encode())
+
+    def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:
+        self._expect(url, TOKENS_PATH)
+        return self._answer(
+            lambda: self.issuer.issue_tokens(
+                parse_token_request(form), dpop=dpop, now=self._clock(), entropy=self._entropy
+            ).encode()
+        )
+
+    def ask_nonce(self, url: str) -> Answer:
+        self._expect(url, NONCES_PATH)
+        return self._answer(lambda: self.issuer.c_nonce(now=self._clock(), entropy=self._entropy).encode())
+
+    def ask_credential(self, url: str, body: bytes, *, media_type: str, access_token: Secret, dpop: str) -> Answer:
+        self._expect(url, CREDENTIALS_PATH)
+        try:
+            request = self._parse_credential_request(body, media_type)
+            response = self.issuer.issue_credentials(
+                request, access_token=access_token, dpop=dpop, now=self._clock(), entropy=self._entropy
+            )
+        except DiptychError as error:
+            return self._no(error)
+        if request.response_encryption is None:
+            return self._yes(response.encode(), JSON)
+        return self._yes(encrypt_response(response, request.response_encryption), credential.ENCRYPTED_MEDIA_TYPE)
+
+    def _parse_credential_request(self, body: bytes, media_type: str) -> CredentialRequest:
+        if media_type != credential.ENCRYPTED_MEDIA_TYPE:
+            return parse_credential_request(body)
+        if self._decryption_key is None:
+            raise FormatError("credential.encrypted", "requests are not encrypted here")
+        return decrypt_request(body, self._decryption_key)
+
+    def _expect(self, url: str, path: str) -> None:
+        if url != self.issuer.url + path:
+            raise Unavailable("in_process.url", "nobody is there")
+
+    def _answer(self, act: Callable[[], bytes]) -> Answer:
+        try:
+            return self._yes(act(), JSON)
+        except DiptychError as error:
+            return self._no(error)
+
+    def _yes(self, body: bytes, media_type: str) -> Answer:
+        return Answer(200, media_type, body, self._dpop_nonce())
+
+    def _no(self, error: DiptychError) -> Answer:
+        return Answer(_status(error), JSON, ErrorResponse(error.code or error.check, None).encode(), self._dpop_nonce())
+
+    def _dpop_nonce(self) -> str:
+        return self.issuer.dpop_nonce(now=self._clock(), entropy=self._entropy)
+
+
+class InProcessVerifier:
+    """`VerifierLine` to a verifier of this process."""
+
+    def __init__(self, verifier: Verifier, clock: Clock) -> None:
+        self.verifier = verifier
+        self._clock = clock
+
+    def fetch_request(self, url: str, form: bytes) -> Answer:
+        try:
+            request = self.verifier.serve_request(_last(url), form, now=self._clock())
+        except DiptychError as error:
+            return _refusal(error)
+        return Answer(200, request_object.MEDIA_TYPE, request.encode("ascii"))
+
+    def send_response(self, url: str, form: bytes) -> Answer:
+        try:
+            return Answer(200, JSON, encode_receipt(self.verifier.take_answer(_last(url), form, now=self._clock())))
+        except DiptychError as error:
+            return _refusal(error)
+
+
+def _refusal(error: DiptychError) -> Answer:
+    return Answer(_status(error), JSON, ErrorResponse(error.code or error.check, None).encode())
+
+
+def _status(error: DiptychError) -> int:
+    if isinstance(error, Unavailable):
+        return 503
+    return 401 if error.code == NOT_AUTHORIZED else 400
+
+
+def _last(url: str) -> str:
+    return url.rpartition("/")[2]
