@@ -58,7 +58,7 @@ def parse_task(fields: Sequence[bytes]) -> Task:
         raise FormatError("zk.task", "not a task for a worker")
     action, zk_system_id, x, y, transcript, timestamp, doc_type, data, namespace, *claims = fields
     try:
-        return Task(
+        task = Task(
             action=action,
             zk_system_id=zk_system_id.decode(),
             issuer_key=(x, y),
@@ -73,6 +73,9 @@ def parse_task(fields: Sequence[bytes]) -> Task:
         )
     except ValueError as error:
         raise FormatError("zk.task", "not a task for a worker") from error
+    if timestamp_text(task.timestamp).encode() != timestamp:
+        raise FormatError("zk.task", "not a task for a worker")
+    return task
 
 
 def encode(fields: Iterable[bytes]) -> bytes:
