@@ -31,6 +31,7 @@ WRONG_MEDIA_TYPE = "http.media_type"
 STATUS_BY_CHECK = {
     BODY_TOO_LARGE: 413,
     WRONG_MEDIA_TYPE: 415,
+    "presentation.unknown": 404,
 }
 STATUS_BY_CODE = {
     NOT_AUTHORIZED: 401,  # RFC 6750 3.1

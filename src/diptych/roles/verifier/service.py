@@ -152,8 +152,11 @@ class Verifier:
             return_uri=None if return_uri is None else parse_url(return_uri).text,
         )
         self._store.add(presentation)
-        link = RequestLink(self._party.client_id, f"{self._url}/requests/{presentation.id}")
-        return Asked(presentation.id, secret, link.encode(), presentation.expires_at)
+        return Asked(presentation.id, secret, self.link(presentation.id), presentation.expires_at)
+
+    def link(self, presentation_id: str) -> str:
+        """The link to a presentation's request, to show again. Whoever knows the id could make it."""
+        return RequestLink(self._party.client_id, f"{self._url}/requests/{presentation_id}").encode()
 
     def serve_request(self, presentation_id: str, body: bytes, *, now: datetime) -> str:
         """The signed request object, once: who comes second learns that somebody was first."""
