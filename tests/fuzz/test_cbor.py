@@ -1,0 +1,53 @@
+"""CBOR: arbitrary bytes are a value or a `FormatError`; what parses re-encodes to the same bytes."""
+
+import contextlib
+
+import cbor2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diptych.errors import FormatError
+from diptych.formats.cbor import CborValue, FullDate, TDate, decode, encode
+from tests.fuzz.cbor_damage import VALUES, damaged_bytes
+
+
+def check(data: bytes) -> None:
+    with contextlib.suppress(FormatError):
+        assert encode(decode(data)) == data
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_a_value_or_a_format_error(data: bytes) -> None:
+    check(data)
+
+
+@given(VALUES)
+def test_every_value_reads_back_as_itself(value: CborValue) -> None:
+    found = decode(encode(value))
+    assert found == value
+    assert repr(found) == repr(value)  # and of the same types: 1, 1.0 and True are equal in Python
+
+
+@given(st.data())
+def test_a_damaged_message_is_a_value_or_a_format_error(data: st.DataObject) -> None:
+    check(data.draw(damaged_bytes(encode(data.draw(VALUES)))))
+
+
+@given(st.text(max_size=30))
+def test_dates_are_a_moment_or_a_format_error(text: str) -> None:
+    with contextlib.suppress(FormatError):
+        assert TDate.of(TDate(text).moment()).text == text
+    with contextlib.suppress(FormatError):
+        assert FullDate.of(FullDate(text).day()).text == text
+
+
+@given(st.binary(max_size=60))
+def test_whatever_we_read_cbor2_reads_too(data: bytes) -> None:
+    try:
+        decode(data)
+    except FormatError:
+        return
+    with contextlib.suppress(
+        cbor2.CBORDecodeError, ValueError
+    ):  # it refuses dates and tags that we leave uninterpreted
+        cbor2.loads(data)
