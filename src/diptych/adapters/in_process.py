@@ -7,19 +7,11 @@ media types, headers) is not here.
 from collections.abc import Callable
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from diptych.crypto.entropy import Entropy
-from diptych.errors import DiptychError, FormatError, Unavailable
+from diptych.errors import DiptychError, Unavailable
 from diptych.private import Secret
 from diptych.protocols.oauth.errors import NOT_AUTHORIZED, ErrorResponse
 from diptych.protocols.openid4vci import credential
-from diptych.protocols.openid4vci.credential import (
-    CredentialRequest,
-    decrypt_request,
-    encrypt_response,
-    parse_credential_request,
-)
 from diptych.protocols.openid4vci.token import parse_token_request
 from diptych.protocols.openid4vp import request_object
 from diptych.protocols.openid4vp.response import encode_receipt
@@ -34,13 +26,10 @@ JSON = "application/json"
 class InProcessIssuer:
     """`IssuerLine` to an issuer of this process, and `OrderDesk` of the same."""
 
-    def __init__(
-        self, issuer: Issuer, clock: Clock, entropy: Entropy, decryption_key: ec.EllipticCurvePrivateKey | None = None
-    ) -> None:
+    def __init__(self, issuer: Issuer, clock: Clock, entropy: Entropy) -> None:
         self.issuer = issuer
         self._clock = clock
         self._entropy = entropy
-        self._decryption_key = decryption_key
 
     def submit(self, signed_order: bytes) -> None:
         self.issuer.accept_order(signed_order, now=self._clock())
@@ -65,7 +54,7 @@ class InProcessIssuer:
     def ask_credential(self, url: str, body: bytes, *, media_type: str, access_token: Secret, dpop: str) -> Answer:
         self._expect(url, CREDENTIALS_PATH)
         try:
-            request = self._parse_credential_request(body, media_type)
+            request = self.issuer.read_request(body, is_encrypted=media_type == credential.ENCRYPTED_MEDIA_TYPE)
             response = self.issuer.issue_credentials(
                 request, access_token=access_token, dpop=dpop, now=self._clock(), entropy=self._entropy
             )
@@ -73,14 +62,9 @@ class InProcessIssuer:
             return self._no(error)
         if request.response_encryption is None:
             return self._yes(response.encode(), JSON)
-        return self._yes(encrypt_response(response, request.response_encryption), credential.ENCRYPTED_MEDIA_TYPE)
-
-    def _parse_credential_request(self, body: bytes, media_type: str) -> CredentialRequest:
-        if media_type != credential.ENCRYPTED_MEDIA_TYPE:
-            return parse_credential_request(body)
-        if self._decryption_key is None:
-            raise FormatError("credential.encrypted", "requests are not encrypted here")
-        return decrypt_request(body, self._decryption_key)
+        return self._yes(
+            credential.encrypt_response(response, request.response_encryption), credential.ENCRYPTED_MEDIA_TYPE
+        )
 
     def _expect(self, url: str, path: str) -> None:
         if url != self.issuer.url + path:
