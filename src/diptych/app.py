@@ -1,11 +1,12 @@
 """The roof: the only file that knows everyone. Builds the objects and hands them over."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from diptych.cli import terminal
 from diptych.cli.main import application
-from diptych.config import SETTINGS_FILE, read_officer
+from diptych.config import SETTINGS_FILE, read_issuer, read_officer
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class House:
         from diptych.roles.officer.service import Officer
 
         settings = read_officer(folder)
-        url = issuer or settings.issuer
-        if url is None:
+        url = (issuer or settings.issuer or "").rstrip("/")  # an issuer is named without it, letter by letter
+        if not url:
             raise FormatError("settings.issuer", "which issuer? give --issuer URL, or write it in settings.toml")
         return Officer(
             load_catalogue(settings.catalogue),
@@ -60,6 +61,98 @@ class House:
             AttemptsFolder(folder / "attempts"),
             settings.tx_code_digits,
             timedelta(days=settings.offer_days),
+        )
+
+    def new_issuer(self, folder: Path, url: str, officer_keys: Sequence[Path], country: str) -> Path:
+        import json
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.catalogue_files import load_catalogue
+        from diptych.adapters.keys import file
+        from diptych.protocols.oauth.url import LOOPBACK_HOSTS, parse_url
+
+        location = parse_url(url.rstrip("/"))
+        port = int(location.port) if location.host in LOOPBACK_HOSTS else 8101
+        lines = (
+            f"url = {json.dumps(location.text)}",
+            'name_en = "Diptych issuer"',
+            'name_fr = "Émetteur Diptych"',
+            'host = "127.0.0.1"',
+            f"port = {port}",
+            "",
+        )
+        issuer_folder.create(
+            folder,
+            url=location.text,
+            country=country,
+            settings=(SETTINGS_FILE, "\n".join(lines)),
+            catalogue=load_catalogue(),
+            officers=[file.read_public_key(path) for path in officer_keys],
+            now=datetime.now(UTC),
+            entropy=os.urandom,
+        )
+        return folder / issuer_folder.TRUST
+
+    def add_officer(self, folder: Path, key_file: Path) -> str:
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.keys import file
+
+        read_issuer(folder)  # is it an issuer's folder at all?
+        return issuer_folder.add_officer(folder, file.read_public_key(key_file))
+
+    def issuer_trust(self, folder: Path) -> bytes:
+        from diptych.adapters import issuer_folder
+
+        return issuer_folder.read_trust(folder)
+
+    def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        import functools
+        import importlib
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.catalogue_files import load_catalogue
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+        from diptych.roles.issuer.service import Issuer
+        from diptych.web import one_request
+        from diptych.web.issuer.server import build_server
+
+        importlib.import_module("sqlalchemy.dialects.sqlite")
+        importlib.import_module("sqlite3")  # once here, and not again in every child
+        settings = read_issuer(folder)
+        catalogue = load_catalogue(settings.catalogue)
+
+        @functools.cache
+        def open_issuer() -> Issuer:
+            """Keys and database: only ever opened in a child (docs/decisions/0001)."""
+            return Issuer(
+                url=settings.url,
+                names={"en": settings.name_en, "fr": settings.name_fr},
+                catalogue=catalogue,
+                officers=issuer_folder.read_officers(folder),
+                signers=issuer_folder.FileDocumentSigners(folder, catalogue),
+                store=DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE)),
+                nonce_key=issuer_folder.read_nonce_key(folder),
+                request_key=issuer_folder.read_request_key(folder),
+            )
+
+        def sweep() -> None:
+            open_issuer().sweep(datetime.now(UTC))
+
+        listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+        one_request.run_in_child(sweep)
+        address = listener.getsockname()
+        one_request.serve(
+            listener,
+            build_server(settings.url, open_issuer, clock=lambda: datetime.now(UTC), entropy=os.urandom),
+            limits=one_request.Limits(),
+            chore=sweep,
+            chore_seconds=60.0,
+            announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
         )
 
 

@@ -34,6 +34,33 @@ def read_officer(folder: Path) -> OfficerSettings:
     return OfficerSettings(issuer, digits, days, None if catalogue is None else folder / catalogue)
 
 
+@dataclass(frozen=True)
+class IssuerSettings:
+    """An issuer: its public name and URL, where it listens, which document types it adds."""
+
+    url: str
+    name_en: str
+    name_fr: str
+    host: str
+    port: int
+    catalogue: Path | None
+
+
+def read_issuer(folder: Path) -> IssuerSettings:
+    """The settings of the issuer's folder, or `FormatError`."""
+    table = _read(folder)
+    if not set(table).issubset({"url", "name_en", "name_fr", "host", "port", "catalogue"}):
+        raise FormatError("settings.issuer", "settings.toml has a name that is not known; look for a typing error")
+    texts = {name: table.get(name) for name in ("url", "name_en", "name_fr", "host")}
+    port, catalogue = table.get("port"), table.get("catalogue")
+    if not all(isinstance(text, str) for text in texts.values()) or not isinstance(catalogue, str | None):
+        raise FormatError("settings.issuer", "url, name_en, name_fr and host must be there, in double quotes")
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
+        raise FormatError("settings.issuer", "port is a number from 0 to 65535")
+    url, name_en, name_fr, host = (str(text) for text in texts.values())
+    return IssuerSettings(url, name_en, name_fr, host, port, None if catalogue is None else folder / catalogue)
+
+
 def _read(folder: Path) -> dict[str, object]:
     path = folder / SETTINGS_FILE
     try:

@@ -6,7 +6,9 @@ import typer
 
 import diptych
 from diptych.cli.bench import bench
+from diptych.cli.issuer import issuer
 from diptych.cli.officer import officer
+from diptych.cli.serve import serve
 
 application = typer.Typer(
     name="diptych",
@@ -35,3 +37,5 @@ def diptych_command(
 
 application.add_typer(bench)
 application.add_typer(officer)
+application.add_typer(issuer)
+application.add_typer(serve)

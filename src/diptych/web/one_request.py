@@ -114,6 +114,7 @@ class _Front:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
         self._children: set[int] = set()

@@ -1,0 +1,22 @@
+"""`diptych serve ROLE FOLDER`: one role, over HTTP, until it is told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.cli.rooms import Rooms
+from diptych.cli.terminal import progress
+
+serve = typer.Typer(name="serve", help="Run a role until Ctrl-C.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The role's folder, made by its `init`.", show_default=False)]
+Host = Annotated[str | None, typer.Option(help="Where to listen; otherwise the folder's own setting.")]
+Port = Annotated[int | None, typer.Option(help="On which port; otherwise the folder's own setting.", min=0, max=65535)]
+
+
+@serve.command()
+def issuer(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run an issuer: every request in a process of its own."""
+    rooms: Rooms = context.obj
+    rooms.serve_issuer(folder, host, port, announce=progress)
