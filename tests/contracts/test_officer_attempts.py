@@ -43,6 +43,15 @@ def test_a_later_attempt_takes_the_place_of_an_earlier_one(attempts: Attempts) -
     assert attempts.find(FINGERPRINT) == later
 
 
+def test_attempts_from_before_a_moment_are_forgotten_together(attempts: Attempts) -> None:
+    later = Attempt(ATTEMPT.approved_at.replace(hour=10), Secret(bytes(32)))
+    attempts.keep(FINGERPRINT, ATTEMPT)
+    attempts.keep(bytes(31) + b"\1", later)
+    attempts.forget_before(later.approved_at)
+    assert attempts.find(FINGERPRINT) is None
+    assert attempts.find(bytes(31) + b"\1") == later
+
+
 def test_forgetting_what_was_not_kept_does_nothing(attempts: Attempts) -> None:
     attempts.forget(FINGERPRINT)
 

@@ -99,6 +99,13 @@ def test_a_wrap_moved_to_another_order_part_or_purpose_does_not_open() -> None:
         wraps.unwrap_key(wrapped, Secret(b"u" * 43), order_id=bytes(16), part="full", purpose="access")
 
 
+def test_a_token_too_short_to_be_a_key_wraps_nothing() -> None:
+    with pytest.raises(ValueError, match="too short"):
+        wraps.wrap_key(
+            Secret(bytes(32)), Secret(b"t" * 42), order_id=bytes(16), part="full", purpose="access", entropy=os.urandom
+        )
+
+
 def test_nothing_of_a_person_or_code_stands_in_the_signed_order() -> None:
     data = signed.sign_order(order(), signer=OFFICER).encode()
     for planted in (b"Mustermann", b"1964", b"family_name", b"driving", CODE.reveal(), TX_CODE.reveal()):

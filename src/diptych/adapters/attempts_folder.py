@@ -22,19 +22,8 @@ class AttemptsFolder:
         self._folder = folder
 
     def find(self, fingerprint: bytes) -> Attempt | None:
-        try:
-            members = strict_json.parse_object(self._path(fingerprint).read_bytes())
-            approved_at = datetime.fromisoformat(strict_json.text(members, "approved_at"))
-            seed = Secret(base64url.decode(strict_json.text(members, "seed")))
-        except FileNotFoundError:
-            return None
-        except (FormatError, ValueError) as error:
-            raise FormatError(
-                "attempt", f"{self._path(fingerprint).name} is damaged: delete it to approve anew"
-            ) from error
-        if approved_at.tzinfo is None:
-            raise FormatError("attempt", f"{self._path(fingerprint).name} is damaged: delete it to approve anew")
-        return Attempt(approved_at, seed)
+        path = self._path(fingerprint)
+        return _read(path) if path.exists() else None
 
     def keep(self, fingerprint: bytes, attempt: Attempt) -> None:
         path = self._path(fingerprint)
@@ -62,10 +51,33 @@ class AttemptsFolder:
             raise Unavailable("attempt.write", f"the attempt cannot be kept: {error.strerror}") from error
 
     def forget(self, fingerprint: bytes) -> None:
-        try:
-            self._path(fingerprint).unlink(missing_ok=True)
-        except OSError as error:
-            raise Unavailable("attempt.delete", f"the attempt cannot be deleted: {error.strerror}") from error
+        _delete(self._path(fingerprint))
+
+    def forget_before(self, moment: datetime) -> None:
+        for path in self._folder.glob("*.json"):
+            if _read(path).approved_at < moment:
+                _delete(path)
 
     def _path(self, fingerprint: bytes) -> Path:
         return self._folder / f"{fingerprint.hex()}.json"
+
+
+def _read(path: Path) -> Attempt:
+    try:
+        members = strict_json.parse_object(path.read_bytes())
+        approved_at = datetime.fromisoformat(strict_json.text(members, "approved_at"))
+        seed = Secret(base64url.decode(strict_json.text(members, "seed")))
+        if approved_at.tzinfo is None:
+            raise ValueError("no time zone")
+    except (FormatError, ValueError) as error:
+        raise FormatError("attempt", f"attempts/{path.name} is damaged: delete it to approve anew") from error
+    except OSError as error:
+        raise Unavailable("attempt.read", f"the attempt cannot be read: {error.strerror}") from error
+    return Attempt(approved_at, seed)
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise Unavailable("attempt.delete", f"the attempt cannot be deleted: {error.strerror}") from error

@@ -86,7 +86,7 @@ def approve(
     pictures = {name: _read(file.parent / name) for name in names if (file.parent / name).exists()}
     progress("Sealing and signing the order ...")
     approval = workstation.approve(order_file, pictures, now=datetime.now(UTC), entropy=os.urandom)
-    emit(_as_json(approval), as_json=as_json, prose=lambda: _show(approval))
+    emit(_as_json(approval), as_json=as_json, prose=lambda: _show(approval, file))
 
 
 def _read(path: Path) -> bytes:
@@ -110,7 +110,7 @@ def _as_json(approval: "Approval") -> dict[str, object]:
     }
 
 
-def _show(approval: "Approval") -> None:
+def _show(approval: "Approval", file: Path) -> None:
     import segno
 
     link = approval.offer.link()
@@ -119,6 +119,7 @@ def _show(approval: "Approval") -> None:
     for name in approval.left_out:
         typer.echo(f"Left out, since nothing in it would be true: {name}")
     typer.echo(f"Redeem before: {approval.expires_at:%Y-%m-%d %H:%M} UTC")
+    typer.echo(f"{file.name} still holds the person's data in the clear: delete it when it is no longer needed.")
     typer.echo("\nFor the wallet, as the code above or as this link:")
     typer.echo(link)
     typer.echo("\nTell the citizen apart from the link, never together with it. Transaction code:")

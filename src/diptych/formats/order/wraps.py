@@ -16,6 +16,8 @@ Part: TypeAlias = Literal["full", "renewal"]
 Purpose: TypeAlias = Literal["code", "access", "refresh"]
 
 ORDER_ID_BYTES = 16
+MIN_TOKEN_CHARACTERS = 43
+"""256 bits in base64url. A token is the whole strength of its wrap: HKDF does not slow a guesser down."""
 WRAP_BYTES = sealing.KEY_BYTES + sealing.OVERHEAD_BYTES
 
 
@@ -27,6 +29,8 @@ def wrap_key(
     `token` holds the token's characters as they travel, at least 256 bits unpredictable: for "code" it is
     `codes.both_codes`. Order, part and purpose are bound: a wrap moved elsewhere does not open.
     """
+    if len(token) < MIN_TOKEN_CHARACTERS:
+        raise ValueError("this token is too short to be a key")
     context = _context(order_id, part, purpose)
     return sealing.seal(_wrapping_key(token, order_id, context), order_key.reveal(), context=context, entropy=entropy)
 

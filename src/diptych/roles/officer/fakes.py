@@ -1,5 +1,6 @@
 """The officer's outside world in memory, for tests and journeys. It can fail before and after taking an order."""
 
+from datetime import datetime
 from typing import Literal
 
 from diptych.errors import Unavailable
@@ -41,3 +42,6 @@ class MemoryAttempts:
 
     def forget(self, fingerprint: bytes) -> None:
         self.kept.pop(fingerprint, None)
+
+    def forget_before(self, moment: datetime) -> None:
+        self.kept = {fingerprint: kept for fingerprint, kept in self.kept.items() if kept.approved_at >= moment}

@@ -1,5 +1,6 @@
 """What the officer needs from outside: the issuer's desk for orders, and a memory for unfinished attempts."""
 
+from datetime import datetime
 from typing import Protocol
 
 from diptych.roles.officer.model import Attempt
@@ -30,4 +31,8 @@ class Attempts(Protocol):
 
     def forget(self, fingerprint: bytes) -> None:
         """Delete the attempt; nothing happens if there is none."""
+        ...
+
+    def forget_before(self, moment: datetime) -> None:
+        """Delete every attempt that began before `moment`: it would not be repeated any more."""
         ...

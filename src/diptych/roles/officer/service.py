@@ -67,10 +67,14 @@ class Officer:
         return approval
 
     def _attempt(self, fingerprint: bytes, now: datetime, entropy: Entropy) -> Attempt:
+        # An attempt as old as its offer's life would place an expired order.
+        self.attempts.forget_before(now - self.offer_lifetime + timedelta(seconds=1))
         kept = self.attempts.find(fingerprint)
-        if kept is not None and kept.approved_at <= now < kept.approved_at + self.offer_lifetime:
-            return kept
-        return Attempt(now.replace(microsecond=0), Secret(entropy(SEED_BYTES)))
+        return (
+            kept
+            if kept is not None and kept.approved_at <= now
+            else Attempt(now.replace(microsecond=0), Secret(entropy(SEED_BYTES)))
+        )
 
     def _fingerprint(self, order_file: bytes, files: Mapping[str, bytes]) -> bytes:
         parts = [
