@@ -1,0 +1,62 @@
+"""Label chains: the names under which one subject's acts are found, linked for whoever holds an element, for no other.
+
+A one-way chain `c_0, c_1, …` per subject; act i carries a label made from `c_i`. Whoever holds `c_i` can name every
+label from i on and none before. Who keeps which element is left to the roles (docs/spec/acts.md, "Labels").
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from diptych.crypto.entropy import Entropy
+from diptych.errors import FormatError
+from diptych.private import Secret
+
+ELEMENT_BYTES = 32
+MAX_COUNTER = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class ChainElement:
+    """`c_i` with its i: a secret, and the right to find every later act about its subject."""
+
+    secret: Secret
+    counter: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != ELEMENT_BYTES or not 0 <= self.counter <= MAX_COUNTER:
+            raise FormatError("tlog.label.element", f"a chain element is {ELEMENT_BYTES} bytes and a counter")
+
+    @property
+    def label(self) -> bytes:
+        """`label_i`, public once it stands in the log."""
+        return _hash(b"label", self.secret)
+
+    def next(self) -> "ChainElement":
+        """`c_{i+1}`. Whoever keeps it and forgets this one can no longer name this one's label."""
+        return ChainElement(Secret(_hash(b"next", self.secret)), self.counter + 1)
+
+    def at(self, counter: int) -> "ChainElement":
+        """`c_counter`, hashed forward; `FormatError` for an earlier one, which nobody can compute."""
+        if counter < self.counter:
+            raise FormatError("tlog.label.counter", "a chain runs forward only")
+        element = self
+        while element.counter < counter:
+            element = element.next()
+        return element
+
+    def forward(self) -> Iterator["ChainElement"]:
+        """This element and all that follow."""
+        element = self
+        while element.counter < MAX_COUNTER:
+            yield element
+            element = element.next()
+
+
+def new_chain(entropy: Entropy) -> ChainElement:
+    """A fresh `c_0`."""
+    return ChainElement(Secret(entropy(ELEMENT_BYTES)))
+
+
+def _hash(purpose: bytes, element: Secret) -> bytes:
+    return hashlib.sha256(b"diptych label chain 1\n" + purpose + b"\n" + element.reveal()).digest()
