@@ -29,7 +29,11 @@ class House:
         from diptych.crypto.signing import generate_signer
         from diptych.protocols.oauth.url import parse_url
 
-        line = f"issuer = {json.dumps(parse_url(issuer).text)}" if issuer else '# issuer = "https://issuer.example"'
+        line = (
+            f"issuer = {json.dumps(parse_url(issuer.rstrip('/')).text)}"
+            if issuer
+            else '# issuer = "https://issuer.example"'
+        )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (folder / SETTINGS_FILE).exists():
             raise Conflict("officer.exists", "there is a settings.toml in that folder already: choose another folder")

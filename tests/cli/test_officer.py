@@ -69,7 +69,7 @@ def _raise(error: BaseException) -> NoReturn:
 
 @pytest.fixture
 def folder(tmp_path: Path, desk: Desk) -> Path:
-    run("init", tmp_path / "officer", "--issuer", desk.url)
+    run("init", tmp_path / "officer", "--issuer", desk.url + "/")
     return tmp_path / "officer"
 
 
