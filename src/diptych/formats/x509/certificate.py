@@ -26,21 +26,15 @@ def parse(der: bytes) -> x509.Certificate:
             warnings.simplefilter("error")  # what the library calls deprecated (serials below one) is nonsense here
             certificate = x509.load_der_x509_certificate(der)
             key = certificate.public_key()
-            readable = (
-                certificate.version,
-                certificate.extensions,
-                certificate.subject,
-                certificate.issuer,
-                certificate.serial_number,
-                certificate.not_valid_before_utc,
-                certificate.not_valid_after_utc,
-                certificate.signature_algorithm_oid,
-            )
+            # The library parses these on first use: here, so that later use cannot fail.
+            _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.serial_number)
+            _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.signature_algorithm_oid)
+            version = certificate.version
     except (ValueError, TypeError, OverflowError, x509.DuplicateExtension, x509.InvalidVersion) as error:
         raise FormatError("x509.certificate", "not a readable X.509 certificate") from error
     except (x509.UnsupportedGeneralNameType, UnsupportedAlgorithm, Warning) as error:
         raise FormatError("x509.certificate", "the certificate has parts that are not supported") from error
-    if readable[0] is not x509.Version.v3:
+    if version is not x509.Version.v3:
         raise FormatError("x509.version", "only version 3 certificates are accepted")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise FormatError("x509.key", "only certificates for P-256 keys are accepted")
