@@ -1,17 +1,21 @@
 """The roof: the only file that knows everyone. Builds the objects and hands them over."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from diptych.cli import terminal
 from diptych.cli.main import application
-from diptych.config import SETTINGS_FILE, read_issuer, read_officer
+from diptych.config import SETTINGS_FILE, read_issuer, read_officer, read_verifier
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
+    from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
+    from diptych.private import Secret
     from diptych.roles.officer.service import Officer
+    from diptych.roles.verifier.model import Verdict
+    from diptych.roles.verifier.policy import Policy
 
 
 class House:
@@ -157,6 +161,121 @@ class House:
             chore=sweep,
             chore_seconds=60.0,
             announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
+        )
+
+    def new_verifier(self, folder: Path, url: str, trust: Path, name: str, country: str) -> Path:
+        import json
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import verifier_folder
+        from diptych.protocols.oauth.url import LOOPBACK_HOSTS, parse_url
+
+        location = parse_url(url.rstrip("/"))
+        port = int(location.port) if location.host in LOOPBACK_HOSTS else 8102
+        lines = (
+            f"url = {json.dumps(location.text)}",
+            'host = "127.0.0.1"',
+            f"port = {port}",
+            "cross_check = false",
+            "",
+        )
+        try:
+            issuers = trust.read_bytes()
+        except OSError as error:
+            raise FormatError("trust.read", f"{trust} cannot be read: {error.strerror}") from error
+        verifier_folder.create(
+            folder,
+            name=name,
+            country=country,
+            trust=issuers,
+            settings=(SETTINGS_FILE, "\n".join(lines)),
+            now=datetime.now(UTC),
+            entropy=os.urandom,
+        )
+        return folder / verifier_folder.WALLETS_TRUST
+
+    def register_verifier(self, folder: Path) -> Sequence[str]:
+        from datetime import UTC, datetime
+
+        from diptych.adapters import verifier_folder
+
+        return [use.id for use in verifier_folder.register(folder, now=datetime.now(UTC)).uses]
+
+    def policies(self, folder: Path) -> "Mapping[str, Policy]":
+        from diptych.adapters import verifier_folder
+        from diptych.adapters.policy_files import load_policies
+
+        read_verifier(folder)  # is it a verifier's folder at all?
+        return load_policies(folder / verifier_folder.POLICIES)
+
+    def relying_party(self, folder: Path) -> "RelyingParty":
+        from diptych.adapters import verifier_folder
+        from diptych.adapters.http.relying_party import RelyingParty
+
+        return RelyingParty(read_verifier(folder).url, key=verifier_folder.read_api_key(folder))
+
+    def keep_question(self, folder: Path, presentation_id: str, secret: "Secret") -> None:
+        from diptych.adapters import verifier_folder
+
+        verifier_folder.keep_secret(folder, presentation_id, secret)
+
+    def kept_question(self, folder: Path, presentation_id: str) -> "Secret":
+        from diptych.adapters import verifier_folder
+
+        return verifier_folder.kept_secret(folder, presentation_id)
+
+    def drop_question(self, folder: Path, presentation_id: str) -> None:
+        from diptych.adapters import verifier_folder
+
+        verifier_folder.drop_secret(folder, presentation_id)
+
+    def verdicts(self, folder: Path) -> "Sequence[Verdict]":
+        from diptych.adapters import verifier_folder
+        from diptych.adapters.storage.verifier import open_verifier_store
+
+        read_verifier(folder)
+        return open_verifier_store(folder / verifier_folder.DATABASE).verdicts()
+
+    def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        import os
+        import time
+        from datetime import UTC, datetime
+
+        from diptych.adapters import verifier_folder
+        from diptych.adapters.provers.verifier_pool import VerifierPool
+        from diptych.adapters.storage.verifier import open_verifier_store
+        from diptych.roles.verifier.service import Verifier
+        from diptych.web import one_process, one_request
+        from diptych.web.verifier.server import build_server
+
+        settings = read_verifier(folder)
+        opened = verifier_folder.open_folder(folder)
+        listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+        pool = VerifierPool(workers=settings.workers, cross_check=settings.cross_check)
+        verifier = Verifier(
+            url=settings.url,
+            party=opened.party,
+            policies=opened.policies,
+            trust=opened.trust,
+            store=open_verifier_store(folder / verifier_folder.DATABASE),
+            proofs=pool,
+            entropy=os.urandom,
+            stopwatch=time.perf_counter,
+            checks_a_minute=settings.checks_a_minute,
+        )
+        pool.start()
+        address = listener.getsockname()
+        one_process.serve(
+            listener,
+            build_server(
+                verifier,
+                url=settings.url,
+                key_hash=opened.key_hash,
+                clock=lambda: datetime.now(UTC),
+                on_close=pool.close,
+            ),
+            announce=lambda: announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}"),
         )
 
 

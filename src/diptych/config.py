@@ -61,6 +61,41 @@ def read_issuer(folder: Path) -> IssuerSettings:
     return IssuerSettings(url, name_en, name_fr, host, port, None if catalogue is None else folder / catalogue)
 
 
+@dataclass(frozen=True)
+class VerifierSettings:
+    """A verifier: its public URL, where it listens, how it checks. There is no setting for what it keeps."""
+
+    url: str
+    host: str
+    port: int
+    workers: int | None
+    """Processes that check proofs; one a core where None."""
+    cross_check: bool
+    """Every proof is checked by a second engine too, and refused unless both agree."""
+    checks_a_minute: int
+
+
+def read_verifier(folder: Path) -> VerifierSettings:
+    """The settings of the verifier's folder, or `FormatError`."""
+    table = _read(folder)
+    if not set(table).issubset({"url", "host", "port", "workers", "cross_check", "checks_a_minute"}):
+        raise FormatError("settings.verifier", "settings.toml has a name that is not known; look for a typing error")
+    url, host, cross_check = table.get("url"), table.get("host"), table.get("cross_check", False)
+    if not isinstance(url, str) or not isinstance(host, str) or not isinstance(cross_check, bool):
+        raise FormatError("settings.verifier", "url and host are texts in double quotes, cross_check is true or false")
+    port = _number(table, "port", least=0, most=65535)
+    workers = None if "workers" not in table else _number(table, "workers", least=1, most=256)
+    checks = 300 if "checks_a_minute" not in table else _number(table, "checks_a_minute", least=1, most=1_000_000)
+    return VerifierSettings(url, host, port, workers, cross_check, checks)
+
+
+def _number(table: dict[str, object], name: str, *, least: int, most: int) -> int:
+    value = table.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise FormatError(f"settings.{name}", f"{name} is a whole number from {least} to {most}")
+    return value
+
+
 def _read(folder: Path) -> dict[str, object]:
     path = folder / SETTINGS_FILE
     try:

@@ -9,6 +9,7 @@ from diptych.cli.bench import bench
 from diptych.cli.issuer import issuer
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
+from diptych.cli.verifier import verifier
 
 application = typer.Typer(
     name="diptych",
@@ -39,3 +40,4 @@ application.add_typer(bench)
 application.add_typer(officer)
 application.add_typer(issuer)
 application.add_typer(serve)
+application.add_typer(verifier)

@@ -1,12 +1,16 @@
 """What the commands ask of the roof: ready-built use-cases. `app.py` answers; the commands never build anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
+    from diptych.private import Secret
     from diptych.roles.officer.service import Officer
+    from diptych.roles.verifier.model import Verdict
+    from diptych.roles.verifier.policy import Policy
 
 
 class Rooms(Protocol):
@@ -38,4 +42,40 @@ class Rooms(Protocol):
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run an issuer until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def new_verifier(self, folder: Path, url: str, trust: Path, name: str, country: str) -> Path:
+        """Make a verifier's folder, whole or not at all; the path of what wallets take. `Conflict` if one is there."""
+        ...
+
+    def register_verifier(self, folder: Path) -> Sequence[str]:
+        """Have the policies of a verifier's folder registered as they are now; their ids."""
+        ...
+
+    def policies(self, folder: Path) -> "Mapping[str, Policy]":
+        """The questions of a verifier's folder, by id."""
+        ...
+
+    def relying_party(self, folder: Path) -> "RelyingParty":
+        """Who asks the verifier of a folder, over HTTP."""
+        ...
+
+    def keep_question(self, folder: Path, presentation_id: str, secret: "Secret") -> None:
+        """Keep the secret of a question whose verdict is read later."""
+        ...
+
+    def kept_question(self, folder: Path, presentation_id: str) -> "Secret":
+        """The secret kept for a question."""
+        ...
+
+    def drop_question(self, folder: Path, presentation_id: str) -> None:
+        """Forget the secret of a question."""
+        ...
+
+    def verdicts(self, folder: Path) -> "Sequence[Verdict]":
+        """Every verdict in a verifier's folder, oldest first."""
+        ...
+
+    def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        """Run a verifier until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...

@@ -20,3 +20,10 @@ def issuer(context: typer.Context, folder: Folder, host: Host = None, port: Port
     """Run an issuer: every request in a process of its own."""
     rooms: Rooms = context.obj
     rooms.serve_issuer(folder, host, port, announce=progress)
+
+
+@serve.command()
+def verifier(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run a verifier, with a worker for each core that checks proofs."""
+    rooms: Rooms = context.obj
+    rooms.serve_verifier(folder, host, port, announce=progress)

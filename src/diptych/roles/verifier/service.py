@@ -239,6 +239,10 @@ class Verifier:
         revealed = outcome.revealed if now < outcome.drop_at else {}
         return Result(presentation.state, presentation.policy, verdict, outcome.measured, revealed)
 
+    def check(self) -> None:
+        """Raises `Unavailable` if the store cannot be reached."""
+        self._store.presentation("")
+
     def forget_expired(self, now: datetime) -> None:
         """What no request triggers: called by the server from time to time."""
         self._store.forget_expired(now)

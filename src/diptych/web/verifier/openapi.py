@@ -61,7 +61,9 @@ _RESULT = _object(
     verdict={"type": ["string", "null"], "enum": ["accepted", "refused", None]},
     check={"type": ["string", "null"], "description": "The check that failed"},
     time={"type": ["string", "null"], "format": "date-time"},
-    measured={"type": ["object", "null"]},
+    mechanism={"type": ["string", "null"], "enum": ["longfellow", "mdoc", None]},
+    verify_ms={"type": ["integer", "null"], "description": "What checking took; not kept"},
+    bytes={"type": ["integer", "null"], "description": "How long the presentation was; not kept"},
     revealed={"type": "object", "description": "What the policy asked to see: given once, stored nowhere"},
 )
 _ASKED = _object(
@@ -152,4 +154,8 @@ RESPONSE = Description(
             "content": {FORM: {"schema": _object([], response=_TEXT, error=_TEXT, state=_TEXT)}},
         }
     },
+)
+HEALTH = Description(
+    "Whether the verifier can work",
+    {200: _answer("It can", "application/json", _object(["status"], status={"const": "ok"})), **_errors()},
 )

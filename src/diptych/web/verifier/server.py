@@ -73,6 +73,7 @@ def build_server(
         ("/presentations/{presentation_id}/qr.svg", "GET", endpoints.qr, openapi.QR),
         ("/requests/{presentation_id}", "POST", endpoints.request_object, openapi.REQUEST),
         ("/responses/{presentation_id}", "POST", endpoints.response, openapi.RESPONSE),
+        ("/health", "GET", endpoints.health, openapi.HEALTH),
     ):
         application.add_api_route(
             path,
@@ -152,6 +153,10 @@ class _Endpoints:
         body = await read_body(request, max_bytes=response.MAX_BODY_BYTES, media_types=[form.MEDIA_TYPE])
         redirect_uri = await run_in_threadpool(self._verifier.take_answer, presentation_id, body, now=self._clock())
         return Response(response.encode_receipt(redirect_uri), media_type=JSON, headers=NO_STORE)
+
+    async def health(self) -> Response:
+        await run_in_threadpool(self._verifier.check)
+        return _json({"status": "ok"})
 
     async def _link_then_verdict(self, asked: Asked, first: dict[str, Json], seconds: int) -> AsyncIterator[bytes]:
         yield strict_json.encode(first) + b"\n"
@@ -246,9 +251,9 @@ def _result(presentation_id: str, found: Result) -> dict[str, Json]:
         "verdict": word,
         "check": None if verdict is None else verdict.check,
         "time": None if verdict is None else _time(verdict.time),
-        "measured": None
-        if measured is None
-        else {"mechanism": measured.mechanism.value, "verify_ms": measured.verify_ms, "bytes": measured.size},
+        "mechanism": None if measured is None else measured.mechanism.value,
+        "verify_ms": None if measured is None else measured.verify_ms,
+        "bytes": None if measured is None else measured.size,
         "revealed": {name: value.reveal() for name, value in found.revealed.items()},
     }
 
