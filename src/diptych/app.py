@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
+    from diptych.roles.wallet.ports import WalletStore
+    from diptych.roles.wallet.service import Wallet
+
+WALLET_FILE = "wallet.db"
 
 
 class House:
@@ -277,6 +281,46 @@ class House:
             ),
             announce=lambda: announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}"),
         )
+
+    def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
+        import os
+
+        from diptych.adapters.storage.wallet import create_wallet_store
+        from diptych.crypto.passphrase import DEFAULT_HARDNESS
+        from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
+        from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
+
+        issuers, verifiers = _read_trust(trust), _read_trust(verifier_trust)
+        # Before anything is made: a wallet that believes nobody is of no use.
+        parse_issuer_trust(issuers)
+        parse_verifier_trust(verifiers)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = create_wallet_store(folder / WALLET_FILE, passphrase, hardness=DEFAULT_HARDNESS, entropy=os.urandom)
+        self._wallet(store).set_trust(issuers, verifiers)
+
+    def wallet(self, folder: Path, passphrase: "Secret") -> "Wallet":
+        import os
+
+        from diptych.adapters.storage.wallet import open_wallet_store
+
+        return self._wallet(open_wallet_store(folder / WALLET_FILE, passphrase, entropy=os.urandom))
+
+    @staticmethod
+    def _wallet(store: "WalletStore") -> "Wallet":
+        import os
+
+        from diptych.adapters.http.lines import HttpIssuerLine, HttpVerifierLine
+        from diptych.adapters.provers.prover import DisposableProver
+        from diptych.roles.wallet.service import Wallet
+
+        return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom)
+
+
+def _read_trust(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError("wallet.trust_file", f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def main() -> NoReturn:

@@ -1,12 +1,17 @@
 """Settings: one frozen dataclass per role. The only reader of the environment and of settings files."""
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.errors import FormatError
+from diptych.private import Secret
 
 SETTINGS_FILE = "settings.toml"
+WALLET_FOLDER = "DIPTYCH_WALLET"
+WALLET_UNLOCKED_BY = "DIPTYCH_WALLET_PASSPHRASE"
+LANGUAGE = "DIPTYCH_LANGUAGE"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,24 @@ def _number(table: dict[str, object], name: str, *, least: int, most: int) -> in
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise FormatError(f"settings.{name}", f"{name} is a whole number from {least} to {most}")
     return value
+
+
+def wallet_folder() -> Path:
+    """The wallet's folder where none is named: the environment's, or the person's own."""
+    named = os.environ.get(WALLET_FOLDER)
+    return Path(named) if named else Path.home() / ".local" / "share" / "diptych" / "wallet"
+
+
+def wallet_passphrase() -> Secret | None:
+    """The wallet's passphrase, if the environment has it: for scripts and demos; a person is asked."""
+    found = os.environ.get(WALLET_UNLOCKED_BY)
+    return None if found is None else Secret(found.encode("utf-8", "surrogateescape"))
+
+
+def language() -> str:
+    """The language of names and purposes, `en` or `fr`, from the environment's locale."""
+    found = next((os.environ[name] for name in (LANGUAGE, "LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "fr" if found.lower().startswith("fr") else "en"
 
 
 def _read(folder: Path) -> dict[str, object]:

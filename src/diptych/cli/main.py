@@ -10,6 +10,7 @@ from diptych.cli.issuer import issuer
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
 from diptych.cli.verifier import verifier
+from diptych.cli.wallet import wallet
 
 application = typer.Typer(
     name="diptych",
@@ -41,3 +42,4 @@ application.add_typer(officer)
 application.add_typer(issuer)
 application.add_typer(serve)
 application.add_typer(verifier)
+application.add_typer(wallet)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
+    from diptych.roles.wallet.service import Wallet
 
 
 class Rooms(Protocol):
@@ -78,4 +79,12 @@ class Rooms(Protocol):
 
     def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a verifier until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
+        """Make a wallet that believes these files, sealed under the passphrase. `Conflict` if one is there."""
+        ...
+
+    def wallet(self, folder: Path, passphrase: "Secret") -> "Wallet":
+        """The wallet of a folder, unlocked; `Refused` for a wrong passphrase."""
         ...
