@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from queue import Empty, SimpleQueue
 
@@ -70,11 +71,16 @@ class VerifierPool:
         self.close()
 
     def start(self) -> None:
-        """Start every worker and wait until all are ready, so that the first request does not. Optional."""
-        for slot in self._slots:
-            slot.start()
-        for slot in self._slots:
-            slot.wait_until_ready()
+        """Start the workers that are not at work, and wait until they are ready. Optional: verifying does it too."""
+        slots = self._take_idle(deadline=time.monotonic())
+        try:
+            self._check_open()
+            for slot in slots:
+                slot.start()
+            for slot in slots:
+                slot.wait_until_ready()
+        finally:
+            self._give_back(slots)
 
     def verify(
         self,
@@ -118,8 +124,7 @@ class VerifierPool:
     def run(self, task: frames.Task) -> None:
         """Steps 4 and 5 for a task that has passed the others."""
         # 4
-        if os.getpid() != self._owner_pid:
-            raise Unavailable("zk.forked", "the verifying workers belong to the parent process")
+        self._check_open()
         if not self._admission.acquire(blocking=False):
             raise Unavailable("zk.busy", "too many proofs are waiting to be checked; try again")
         try:
@@ -137,17 +142,10 @@ class VerifierPool:
         self._is_closed = True
         if os.getpid() != self._owner_pid:
             return
-        taken: list[_Slot] = []
-        deadline = time.monotonic() + self._timeout_seconds
-        for _ in self._slots:
-            try:
-                taken.append(self._idle.get(timeout=max(0.0, deadline - time.monotonic())))
-            except Empty:
-                break
+        idle = self._take_idle(deadline=time.monotonic() + self._timeout_seconds)
         for slot in self._slots:
             slot.stop()
-        for slot in taken:
-            self._idle.put(slot)
+        self._give_back(idle)
 
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that run."""
@@ -158,10 +156,32 @@ class VerifierPool:
             slot = self._idle.get(timeout=self._wait_seconds)
         except Empty:
             raise Unavailable("zk.busy", "too many proofs are waiting to be checked; try again") from None
-        if self._is_closed:
+        try:
+            self._check_open()
+        except Unavailable:
             self._idle.put(slot)
-            raise Unavailable("zk.closed", "the verifier is shutting down")
+            raise
         return slot
+
+    def _take_idle(self, *, deadline: float) -> "list[_Slot]":
+        """Every slot that is, or becomes, idle before the deadline."""
+        taken: list[_Slot] = []
+        for _ in self._slots:
+            try:
+                taken.append(self._idle.get(timeout=max(0.0, deadline - time.monotonic())))
+            except Empty:
+                break
+        return taken
+
+    def _give_back(self, slots: "Sequence[_Slot]") -> None:
+        for slot in slots:
+            self._idle.put(slot)
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._owner_pid:
+            raise Unavailable("zk.forked", "the verifying workers belong to the parent process")
+        if self._is_closed:
+            raise Unavailable("zk.closed", "the verifier is shutting down")
 
 
 class _Slot:
@@ -216,7 +236,8 @@ def _verdict(worker: WorkerProcess, fields: Sequence[bytes], timeout_seconds: fl
         verdict = "zk.timeout"
     # A bad proof may have left damage behind that would crash, or answer, the next one: the worker goes with it.
     worker.stop()
-    worker.start()
+    with suppress(Unavailable):  # the next proof starts it then, and is told
+        worker.start()
     return verdict
 
 

@@ -17,6 +17,7 @@ from diptych.crypto.longfellow.native import Longfellow, load
 from diptych.errors import DiptychError
 
 PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
 
 
 def main() -> None:
@@ -71,7 +72,9 @@ def _own_stdout() -> BinaryIO:
 def _limit(address_space_bytes: int) -> None:
     # No core dump, even where the system pipes them to a collector (which ignores RLIMIT_CORE), and no ptrace.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
 

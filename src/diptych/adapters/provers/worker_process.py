@@ -19,6 +19,7 @@ from diptych.errors import FormatError, Unavailable
 
 STARTUP_SECONDS = 15.0
 _CHUNK_BYTES = 1024 * 1024
+_CANNOT_START = "the proving engine does not start on this machine"
 
 # Longfellow allocates and frees hundreds of megabytes a proof; kept in the heap they cost a fifth less time. glibc
 # reads this before main() runs, so it is set before exec.
@@ -50,22 +51,14 @@ class WorkerProcess:
         return self._popen.pid if self._popen else None
 
     def start(self) -> None:
-        """Start the process unless it is running. Does not wait until it is ready."""
+        """Start the process unless it is running. Does not wait until it is ready; `Unavailable` if it cannot be."""
         if self._popen is not None and self._popen.poll() is None:
             return
         self.stop()
-        self._popen = subprocess.Popen(  # noqa: S603 - our interpreter, our module, two arguments of ours
-            # -I: no environment, no current folder and no user packages decide which code runs.
-            [sys.executable, "-I", "-m", "diptych.adapters.provers.worker", *self._arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what native code prints about a document is nobody's
-            env=ENVIRONMENT,
-            cwd="/",
-            bufsize=0,
-            close_fds=True,
-            start_new_session=True,
-        )
+        try:
+            self._popen = self._spawn()
+        except OSError as error:
+            raise Unavailable("zk.worker_start", _CANNOT_START) from error
         for descriptor in self._descriptors():
             os.set_blocking(descriptor, False)
         _RUNNING.add(self)
@@ -78,7 +71,7 @@ class WorkerProcess:
             self._is_ready = self._receive(time.monotonic() + STARTUP_SECONDS) == [frames.READY]
         except (WorkerCrashed, WorkerTimedOut) as error:
             self.stop()
-            raise Unavailable("zk.worker_start", "the proving engine does not start on this machine") from error
+            raise Unavailable("zk.worker_start", _CANNOT_START) from error
 
     def ask(self, fields: Sequence[bytes], *, timeout_seconds: float) -> list[bytes]:
         """The answer's fields. Raises `WorkerCrashed` or `WorkerTimedOut`; then the process is of no more use."""
@@ -102,6 +95,20 @@ class WorkerProcess:
         if popen is not None:
             _close_pipes(popen)
             popen.returncode = 0  # not ours to wait for: its end is the parent's business
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - our interpreter, our module, two arguments of ours
+            # -I: no environment, no current folder and no user packages decide which code runs.
+            [sys.executable, "-I", "-m", "diptych.adapters.provers.worker", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what native code prints about a document is nobody's
+            env=ENVIRONMENT,
+            cwd="/",
+            bufsize=0,
+            close_fds=True,
+            start_new_session=True,
+        )
 
     def _descriptors(self) -> tuple[int, int]:
         if self._popen is None or self._popen.stdin is None or self._popen.stdout is None:
