@@ -16,7 +16,6 @@ from diptych.crypto.longfellow import (
     check_claims,
     check_statement,
     circuit_by_id,
-    circuit_for,
     engine_to_prove,
 )
 from diptych.crypto.signing import PublicKey, coordinates
@@ -41,20 +40,16 @@ class DisposableProver:
         transcript: bytes,
         claims: Sequence[Claim],
         timestamp: datetime,
-        zk_system_id: str | None = None,
+        zk_system_id: str,
     ) -> bytes:
         """The proof that `document` makes `claims` true, for whoever knows `transcript`, at `timestamp`.
 
         `document` is an encoded DeviceResponse with one document, in it the claimed items alone, signed by the device
-        over `transcript`. Without `zk_system_id` the preferred circuit is used. Raises `Refused` for what cannot be
-        proven, `VerificationError` for what is not true, `Unavailable` if the proving process dies or stalls.
+        over `transcript`. Raises `Refused` for what cannot be proven, `VerificationError` for what is not true or made
+        the proving process die or stall, `Unavailable` if that does not start on this machine.
         """
         check_claims(claims)
-        circuit = (
-            circuit_for(len(claims), now=timestamp)
-            if zk_system_id is None
-            else circuit_by_id(zk_system_id, now=timestamp)
-        )
+        circuit = circuit_by_id(zk_system_id, now=timestamp)
         if circuit.attributes != len(claims):
             raise Refused("zk.circuit_claims", "the circuit is for another number of claims")
         checked = check_document(document, claims=claims, timestamp=timestamp, version=circuit.version)
@@ -79,9 +74,9 @@ class DisposableProver:
             worker.wait_until_ready()
             answer = worker.ask(task.fields(), timeout_seconds=self._timeout_seconds)
         except WorkerCrashed as error:
-            raise Unavailable("zk.prover_crashed", "proving ended the process that did it") from error
+            raise VerificationError("zk.prover_crashed", "proving ended the process that did it") from error
         except WorkerTimedOut as error:
-            raise Unavailable("zk.prover_timeout", "proving took too long") from error
+            raise VerificationError("zk.prover_timeout", "proving took too long") from error
         finally:
             worker.stop()
         if answer in frames.NOT_INSTALLED:
