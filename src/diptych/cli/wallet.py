@@ -157,11 +157,15 @@ def present(
     import time
 
     from diptych.cli import wallet_words as words
-    from diptych.roles.wallet.presenting import Consent
+    from diptych.roles.wallet.presenting import Consent, Unanswerable
 
     opened = _open(context, folder)
-    with _working("Fetching the request and checking who asks"):
-        plan = opened.review(link, now=_now())
+    try:
+        with _working("Fetching the request and checking who asks"):
+            plan = opened.review(link, now=_now())
+    except Unanswerable as error:
+        words.show_asked(error.verified)
+        raise
     if not (yes and as_json):
         words.show_plan(plan)
     consent = Consent(agrees=True, accepts_linkable=linkable) if yes else _ask_consent(plan, linkable)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from diptych import config
 from diptych.formats.strict_json import Json
+from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.roles.wallet.model import Event, HistoryEntry, Holding, Names, Outcome
 from diptych.roles.wallet.presenting import Disclosure, Mechanism, Plan, Sent
 from diptych.roles.wallet.receiving import OfferPreview, Received
@@ -114,17 +115,8 @@ def show_document(holding: Holding) -> None:
 
 def show_plan(plan: Plan) -> None:
     """Who asks, what for, what they learn, what they do not, how; on stderr: it goes before a question."""
-    verifier = plan.verified.verifier
     parts: list[Text | Table] = []
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    country = f" ({clean(verifier.country)})" if verifier.country else ""
-    table.add_row("Who asks", Text(f"{clean(verifier.name)}{country}", style="bold"))
-    if plan.verified.use is not None:
-        use, is_french = plan.verified.use, config.language() == "fr"
-        table.add_row("What", Text(use.name.fr if is_french else use.name.en))
-        table.add_row("What for", Text(use.purpose.fr if is_french else use.purpose.en))
+    table = _asked(plan.verified)
     for disclosure in plan.disclosures:
         table.add_row("They learn", _learned(disclosure))
         table.add_row("They do not", _withheld(disclosure))
@@ -138,6 +130,11 @@ def show_plan(plan: Plan) -> None:
         warning = "They would take a proof that reveals less, but this wallet cannot make it now."
         parts.append(Text(f"\n{warning}", style="bold yellow"))
     _to_person().print(Panel(Group(*parts), title="A question for you", title_align="left", expand=False))
+
+
+def show_asked(verified: VerifiedRequest) -> None:
+    """Who asked what, where this wallet has no answer; on stderr, before the reason."""
+    _to_person().print(Panel(_asked(verified), title="A question for you", title_align="left", expand=False))
 
 
 def show_sent(plan: Plan, sent: Sent, milliseconds: float, size: int) -> None:
@@ -256,6 +253,19 @@ def entry_as_json(entry: HistoryEntry) -> dict[str, Json]:
         "mechanism": entry.mechanism,
         "learned": list(entry.learned.reveal()),
     }
+
+
+def _asked(verified: VerifiedRequest) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    country = f" ({clean(verified.verifier.country)})" if verified.verifier.country else ""
+    table.add_row("Who asks", Text(f"{clean(verified.verifier.name)}{country}", style="bold"))
+    if verified.use is not None:
+        is_french = config.language() == "fr"
+        table.add_row("What", Text(verified.use.name.fr if is_french else verified.use.name.en))
+        table.add_row("What for", Text(verified.use.purpose.fr if is_french else verified.use.purpose.en))
+    return table
 
 
 def _learned(disclosure: Disclosure) -> Text:

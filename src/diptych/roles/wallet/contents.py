@@ -6,6 +6,7 @@ Every change remembers what it replaces, so that the store refuses it if another
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError, Refused
 from diptych.roles.wallet import records
 from diptych.roles.wallet.model import Batch, Copy, Document, Grant, HistoryEntry, Trust
@@ -75,6 +76,11 @@ class Contents:
         """Everything that was done, the latest first."""
         found = self._all(Kind.HISTORY, records.parse_history_entry)
         return tuple(sorted(found, key=lambda entry: (entry.at, entry.id), reverse=True))
+
+    def next_history_id(self, entropy: Entropy) -> str:
+        """An id for the next line of the history, in the order in which things happened."""
+        count = sum(key.kind is Kind.HISTORY for key in {*self._before, *self._after})
+        return f"{count:08d}-{entropy(8).hex()}"
 
     def put_trust(self, trust: Trust) -> None:
         self._after[_TRUST] = records.encode_trust(trust)

@@ -40,6 +40,14 @@ ACCESS_DENIED = "access_denied"
 FEW_COPIES_LEFT = 3
 
 
+class Unanswerable(Refused):
+    """The request holds and this wallet cannot answer it; `verified` says who asked what."""
+
+    def __init__(self, reason: Refused, verified: VerifiedRequest) -> None:
+        super().__init__(reason.check, reason.message, code=ACCESS_DENIED)
+        self.verified = verified
+
+
 class Mechanism(StrEnum):
     """How an answer is given, the least revealing first."""
 
@@ -148,7 +156,7 @@ class Presenting:
         """Who asks, what for, and how this wallet would answer.
 
         Raises what `request_object.verify` raises about the verifier ("registration.over_asking" among it), and
-        `Refused` naming why this wallet cannot answer. A refused verifier is noted in the history.
+        `Unanswerable` naming why this wallet cannot answer. A refused verifier is noted in the history.
         """
         found = request_object.parse_link(link)
         wallet_nonce = request_object.fresh(self.entropy)
@@ -188,17 +196,17 @@ class Presenting:
             )
         if plan.verified.request.expires is not None and plan.verified.request.expires <= now:
             raise Refused("request.expired", "the request has expired meanwhile: ask for a new one")
-        with self.store.acting():
-            contents = Contents(self.store.read())
-            spent: list[Copy] = []
-            presentations: dict[str, tuple[bytes, ...]] = {}
-            for disclosure in plan.disclosures:
-                presentations[disclosure.query_id] = (self._present(contents, plan, disclosure, spent, now),)
-            for copy in spent:
-                contents.put_copy(replace(copy, is_spent=True))
-            entry = self._entry(plan, Event.PRESENTED, Outcome.UNKNOWN, now)
-            contents.put_history_entry(entry)
-            contents.save(self.store)
+        # Another window that spends or renews the same copies meanwhile makes `save` a `Conflict`: nothing leaves.
+        contents = Contents(self.store.read())
+        spent: list[Copy] = []
+        presentations: dict[str, tuple[bytes, ...]] = {}
+        for disclosure in plan.disclosures:
+            presentations[disclosure.query_id] = (self._present(contents, plan, disclosure, spent, now),)
+        for copy in spent:
+            contents.put_copy(replace(copy, is_spent=True))
+        entry = self._entry(contents, plan, Event.PRESENTED, Outcome.UNKNOWN, now)
+        contents.put_history_entry(entry)
+        contents.save(self.store)
         form = encode_form(response.build(plan.verified, presentations))
         return Prepared(plan, form, sum(len(found[0]) for found in presentations.values()), entry)
 
@@ -223,7 +231,7 @@ class Presenting:
     def decline(self, plan: Plan, *, now: datetime) -> None:
         """Tells the verifier no, with the one code that says neither why nor what the wallet holds (8.5)."""
         contents = Contents(self.store.read())
-        contents.put_history_entry(self._entry(plan, Event.DECLINED, Outcome.DONE, now))
+        contents.put_history_entry(self._entry(contents, plan, Event.DECLINED, Outcome.DONE, now))
         contents.save(self.store)
         form = encode_form(response.build_error(plan.verified, ACCESS_DENIED))
         self.line.send_response(plan.verified.request.response_uri, form)
@@ -248,10 +256,8 @@ class Presenting:
                 can_answer=lambda credential: credential.id in candidates,
                 cost=lambda credential: 0 if credential.format == dcql.MDOC_ZK else 1,
             )
-        except Refused:
-            if obstacles:
-                raise obstacles[0] from None
-            raise
+        except Refused as error:
+            raise Unanswerable(obstacles[0] if obstacles else error, verified) from error
         ids = {credential.id for credential in chosen}
         is_plain = any(credential.format == dcql.MDOC for credential in chosen)
         is_fallback = is_plain and any(
@@ -265,7 +271,7 @@ class Presenting:
                 plain_so_far[found.document.id] = plain_so_far.get(found.document.id, 0) + 1
             left = _unspent(contents, found.document) - plain_so_far.get(found.document.id, 0)
             if left < 0:
-                raise _exhausted()
+                raise Unanswerable(_exhausted(), verified)
             disclosures.append(_disclosure(credential, found, left))
         return Plan(verified, tuple(disclosures), is_fallback)
 
@@ -340,11 +346,11 @@ class Presenting:
         )
         return DeviceResponse(zk_documents=(proven,)).encode()
 
-    def _entry(self, plan: Plan, event: Event, outcome: Outcome, now: datetime) -> HistoryEntry:
+    def _entry(self, contents: Contents, plan: Plan, event: Event, outcome: Outcome, now: datetime) -> HistoryEntry:
         is_told = event is Event.PRESENTED
         purpose = plan.verified.purpose
         return HistoryEntry(
-            id=self.entropy(16).hex(),
+            id=contents.next_history_id(self.entropy),
             at=whole_seconds(now),
             event=event,
             outcome=outcome,
@@ -360,7 +366,7 @@ class Presenting:
     def _note_refused(self, contents: Contents, client_id: str, check: str, now: datetime) -> None:
         contents.put_history_entry(
             HistoryEntry(
-                id=self.entropy(16).hex(),
+                id=contents.next_history_id(self.entropy),
                 at=whole_seconds(now),
                 event=Event.REFUSED,
                 outcome=Outcome.DONE,

@@ -44,6 +44,7 @@ MAX_COPIES = 30
 TOKEN_MARGIN = timedelta(seconds=10)
 RENEW_AT = 3  # a document is renewed when a third of its life is left, or a fifth of its copies
 FEW_COPIES = 5
+NOT_RENEWABLE = "wallet.not_renewable"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Receiving:
         conversation = self._conversation(issuer, grant)
         grant = self._refresh(contents, conversation, grant, now)
         if grant.renewable is not None and document.configuration_id not in grant.renewable:
-            raise Refused("wallet.not_renewable", "the issuer does not renew this document: ask for a new one")
+            raise Refused(NOT_RENEWABLE, "the issuer does not renew this document: ask for a new one")
         _, renewed = self._fetch(contents, conversation, issuer, grant, document.configuration_id, now=now)
         return renewed
 
@@ -201,7 +202,7 @@ class Receiving:
 
     def _refresh(self, contents: Contents, conversation: Conversation, grant: Grant, now: datetime) -> Grant:
         if grant.tokens is None or grant.tokens.refresh_token is None:
-            raise Refused("wallet.not_renewable", "the issuer does not renew this document: ask for a new one")
+            raise Refused(NOT_RENEWABLE, "the issuer does not renew this document: ask for a new one")
         if grant.renewable is not None and now + TOKEN_MARGIN < grant.tokens.expires_at:
             return grant
         request: TokenRequest = RefreshTokenRequest(grant.tokens.refresh_token)
@@ -321,7 +322,7 @@ class Receiving:
             contents.put_copy(self._copy(document, position, issuer_signed, signer))
         contents.put_history_entry(
             HistoryEntry(
-                id=self._new_id(),
+                id=contents.next_history_id(self.entropy),
                 at=whole_seconds(now),
                 event=Event.RECEIVED if former is None else Event.RENEWED,
                 outcome=Outcome.DONE,

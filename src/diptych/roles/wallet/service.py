@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
-from diptych.errors import Conflict, DiptychError, Refused
+from diptych.errors import Conflict, DiptychError
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
 from diptych.private import Secret
@@ -18,9 +18,7 @@ from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Trust
 from diptych.roles.wallet.ports import IssuerLine, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.presenting import Consent, Plan, Prepared, Presenting, Sent
-from diptych.roles.wallet.receiving import OfferPreview, Received, Receiving, is_due
-
-TX_CODE_NEEDED = "wallet.tx_code_missing"
+from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received, Receiving, is_due
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,13 @@ class Wallet:
         return tuple(holding.document for holding in self.list(now=now) if holding.is_due)
 
     def renew_due(self, *, now: datetime) -> Renewed:
-        """Renews what is due, and says what failed; a failure of one does not keep the others."""
-        return self._renew(self.due(now=now), now)
+        """Renews what is due, and says what failed; a failure of one does not keep the others.
+
+        That a document is not renewable is learned by asking once, and is no failure here.
+        """
+        renewed = self._renew(self.due(now=now), now)
+        failures = tuple(failure for failure in renewed.failures if failure.check != NOT_RENEWABLE)
+        return Renewed(renewed.documents, failures)
 
     def renew(self, wanted: str, *, now: datetime) -> Renewed:
         """Renews one document now, due or not."""
@@ -137,11 +140,6 @@ class Wallet:
                 except DiptychError as error:
                     failures.append(RenewalFailure(document, error.check, error.message))
         return Renewed(tuple(renewed), tuple(failures))
-
-
-def is_tx_code_missing(error: Refused) -> bool:
-    """Whether the one thing that is missing is the transaction code."""
-    return error.check == TX_CODE_NEEDED
 
 
 def _holding(contents: Contents, document: Document, now: datetime, *, with_attributes: bool = False) -> Holding:
