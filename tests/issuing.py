@@ -1,10 +1,15 @@
 """An officer, an issuer and the smallest wallet that can be, on one clock and without a network."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import shake_256
+
+import pytest
 
 from diptych.crypto.signing import PublicKey, SoftwareSigner, generate_signer
+from diptych.errors import DiptychError
 from diptych.formats.catalogue.model import (
     Attribute,
     Bilingual,
@@ -103,7 +108,6 @@ class Dice:
         self._next = seed << 64
 
     def __call__(self, count: int) -> bytes:
-        from hashlib import shake_256
 
         self._next += 1
         return shake_256(self._next.to_bytes(32, "big")).digest(count)
@@ -217,6 +221,7 @@ class TinyWallet:
         self.town = town
         self.key = generate_signer()
         self.device_keys: list[SoftwareSigner] = []
+        self.current: TokenResponse | None = None
 
     def dpop(self, path: str, *, access_token: Secret | None = None, **changed: object) -> str:
         town = self.town
@@ -279,3 +284,48 @@ class TinyWallet:
         """What was issued, with the key that each copy should be bound to."""
         keys = [key.public_key for key in self.device_keys]
         return [(parse_issuer_signed(document), key) for document, key in zip(response.credentials, keys, strict=False)]
+
+
+@contextmanager
+def nothing_changes(town: Town) -> Iterator[None]:
+    """The issuer's memory is the same before and after."""
+    store = town.store
+    assert isinstance(store, MemoryIssuerStore)
+    before = store.contents()
+    yield
+    assert store.contents() == before
+
+
+@contextmanager
+def refused(code: str | None = None, check: str | None = None) -> Iterator[None]:
+    """An error with this standard's code and this name of the check."""
+    with pytest.raises(DiptychError) as caught:
+        yield
+    assert code is None or caught.value.code == code
+    assert check is None or caught.value.check == check
+
+
+def everything_in(town: Town) -> bytes:
+    """All bytes and texts that the issuer's memory holds, one after the other."""
+    store = town.store
+    assert isinstance(store, MemoryIssuerStore)
+    found = bytearray()
+
+    def collect(value: object) -> None:
+        if isinstance(value, bytes):
+            found.extend(value + b"\0")
+        elif isinstance(value, str):
+            found.extend(value.encode() + b"\0")
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                collect(key)
+                collect(inner)
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                collect(inner)
+        elif is_dataclass(value):
+            for member in fields(value):
+                collect(getattr(value, member.name))
+
+    collect(store.contents())
+    return bytes(found)
