@@ -126,7 +126,7 @@ def keep_secret(folder: Path, presentation_id: str, secret: Secret) -> None:
 def kept_secret(folder: Path, presentation_id: str) -> Secret:
     """The secret kept for a question; `FormatError` if there is none."""
     path = folder / ASKED / f"{presentation_id}.secret"
-    if not presentation_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
+    if not presentation_id.isalnum() or not path.exists():
         raise FormatError("verifier.asked", "this folder asked no such question, or its verdict was read already")
     return Secret(base64url.decode(_read(path).decode("ascii", errors="replace").strip()))
 

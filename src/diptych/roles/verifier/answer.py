@@ -12,7 +12,7 @@ from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import SoftwareSigner
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats import cbor
-from diptych.formats.mdoc.device_response import STATUS_OK, DeviceResponse, Document, parse_device_response
+from diptych.formats.mdoc.device_response import DeviceResponse, Document, parse_device_response
 from diptych.formats.mdoc.trust import IssuerTrust, verify_signer
 from diptych.formats.mdoc.verify import verify_document
 from diptych.formats.mdoc.zk_document import ZkDocument
@@ -62,8 +62,6 @@ def verify_answer(
     alternative, mechanism = answers[query_id]
     # 2.
     response = parse_device_response(presentation)
-    if response.status != STATUS_OK:
-        raise VerificationError("presentation.status", "the wallet reports an error in its own answer")
     # 3.
     if mechanism is Mechanism.LONGFELLOW:
         zk_document = _only_proof(response, zk_required=policy.zk_required)

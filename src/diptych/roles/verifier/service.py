@@ -140,7 +140,7 @@ class Verifier:
         self._store.forget_expired(now)
         secret = Secret(self._entropy(SECRET_BYTES))
         presentation = Presentation(
-            id=base64url.encode(self._entropy(ID_BYTES)),
+            id=self._entropy(ID_BYTES).hex(),
             policy=policy.id,
             state=State.ASKED,
             expires_at=(now + policy.lifetime).replace(microsecond=0),

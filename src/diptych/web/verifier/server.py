@@ -39,7 +39,7 @@ MAX_ASK_BYTES = 8 * 1024
 MAX_FETCH_BYTES = 64 * 1024
 POLL_SECONDS = 0.3
 CHORE_SECONDS = 60.0
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def build_server(
