@@ -1,5 +1,6 @@
 """The command line's table of contents."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from diptych.cli.bench import bench
 from diptych.cli.issuer import issuer
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
+from diptych.cli.terminal import AsJson
 from diptych.cli.verifier import verifier
 from diptych.cli.wallet import wallet
 
@@ -43,3 +45,17 @@ application.add_typer(issuer)
 application.add_typer(serve)
 application.add_typer(verifier)
 application.add_typer(wallet)
+
+
+@application.command("demo")
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Tell the story once and stop the servers.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the roles keep their files; made anew each time.")] = Path(
+        "demo-data"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Issue a licence, prove two facts from it in zero knowledge, and look for the citizen in the servers' files."""
+    from diptych.cli.demo import play
+
+    play(folder.resolve(), once=once, as_json=as_json)

@@ -1,0 +1,152 @@
+"""The demo's stagehands: its folder, its ports, and the processes of the roles it starts and stops.
+
+What is played on this stage is left to `demo`.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from diptych.cli.terminal import progress
+from diptych.errors import Conflict, Refused, Unavailable
+
+MARKER = ".diptych-demo"
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+COMMAND_SECONDS = 120.0
+
+
+@contextmanager
+def own_folder(root: Path) -> Iterator[None]:
+    """`root`, emptied and locked for one demo. A folder that no demo made is never touched."""
+    marker = root / MARKER
+    if root.exists() and not marker.exists() and any(root.iterdir()):
+        raise Refused("demo.folder", f"{root} has files that no demo made: name another with --folder")
+    root.mkdir(parents=True, exist_ok=True)
+    with marker.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict("demo.running", f"a demo is running in {root}: stop it, or name another --folder") from error
+        for entry in root.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry != marker:
+                entry.unlink()
+        yield
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on at this moment."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+@dataclass
+class Commands:
+    """The `diptych` command, run as processes of their own inside the demo's folder."""
+
+    root: Path
+    environment: Mapping[str, str]
+    quiet: bool
+    program: Sequence[str] = (sys.executable, "-m", "diptych")
+    servers: dict[str, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
+
+    def __enter__(self) -> "Commands":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Every server started here is stopped, whatever happened."""
+        self._stop_servers()
+
+    def say(self, line: str) -> None:
+        """One line of the story, on stderr."""
+        progress(("" if self.quiet else "\n") + line)
+
+    def run(self, *arguments: str) -> dict[str, object]:
+        """The JSON answer of one command; `Refused` with its own words when it does not succeed."""
+        if not self.quiet:
+            progress("  $ diptych " + " ".join(_short(argument) for argument in arguments))
+        done = subprocess.run(  # noqa: S603  # our own program, no shell
+            [*self.program, *arguments, "--json"],
+            cwd=self.root,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        answer = json.loads(done.stdout) if done.stdout.strip() else {}
+        if done.returncode != 0:
+            error = answer.get("error", {})
+            last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+            raise Refused(
+                str(error.get("check", "demo.command")),
+                f"diptych {' '.join(arguments[:2])} failed: {error.get('message', last_line)}",
+            )
+        assert isinstance(answer, dict)
+        return answer
+
+    def serve(self, role: str, url: str) -> None:
+        """Start `role` as a server that answers at `url`; its words go to `server.log` in its folder."""
+        folder = self.root / role
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        with (folder / "server.log").open("ab") as log:
+            server = subprocess.Popen(  # noqa: S603  # our own program, no shell
+                [*self.program, "serve", role, role],
+                cwd=self.root,
+                # Temporary files, if any role ever makes one, are searched with the rest.
+                env={**os.environ, "TMPDIR": str(temporary)},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                # Ctrl-C reaches the demo alone, which then stops its servers in order.
+                start_new_session=True,
+            )
+        self.servers[role] = server
+        self._wait_until_healthy(role, server, url)
+
+    def _wait_until_healthy(self, role: str, server: subprocess.Popen[bytes], url: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if server.poll() is not None:
+                raise Unavailable("demo.server", f"the {role} did not start: {self._last_words(role)}")
+            try:
+                if httpx.get(f"{url}/health", timeout=1, trust_env=False).is_success:
+                    return
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        raise Unavailable("demo.server", f"the {role} did not answer within {START_SECONDS:.0f} seconds")
+
+    def _last_words(self, role: str) -> str:
+        words = (self.root / role / "server.log").read_text(errors="replace").strip().splitlines()
+        return words[-1] if words else "it said nothing"
+
+    def _stop_servers(self) -> None:
+        for server in self.servers.values():
+            server.terminate()
+        for server in self.servers.values():
+            try:
+                server.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _short(argument: str) -> str:
+    return argument if len(argument) <= 60 else argument[:57] + "..."

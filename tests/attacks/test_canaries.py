@@ -1,0 +1,67 @@
+"""A thief of every server file looks for the citizen: database, write-ahead log, logs, temporary files, keys.
+
+The whole journey runs with real processes. On a build whose sealing does not encrypt, the same search wins.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from diptych.adapters.canary_search import search
+from diptych.cli import demo
+from diptych.cli.demo_processes import Commands
+
+ROOT = Path(__file__).resolve().parents[2]
+WEAKENED = Path(__file__).with_name("weakened_sealing.py")
+ENVIRONMENT = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE, "PYTHONPATH": str(ROOT)}
+
+
+class Eavesdropping(Commands):
+    """Commands that remember what the officer handed to the citizen."""
+
+    offer = ""
+
+    def run(self, *arguments: str) -> dict[str, object]:
+        answer = super().run(*arguments)
+        if arguments[:2] == ("officer", "approve"):
+            self.offer = str(answer["offer"])
+        return answer
+
+
+def test_no_server_file_holds_anything_of_the_citizen(tmp_path: Path) -> None:
+    with Eavesdropping(tmp_path, ENVIRONMENT, quiet=True) as commands:
+        story = demo.tell(tmp_path, commands)
+        assert story.canaries_found == 0
+        assert story.holds
+        # The code that opens the order was in no request that the servers kept, nor in any log of theirs.
+        code = commands.offer.partition("pre-authorized_code%22%3A%22")[2].partition("%22")[0]
+        assert len(code) == 43
+        assert search([Path(path) for path in story.server_paths], [code]) == []
+
+
+def test_the_verifier_kept_no_word_of_who_it_was(tmp_path: Path) -> None:
+    """The story's own list of what it kept is what the file holds: checked against the columns, one by one."""
+    with Commands(tmp_path, ENVIRONMENT, quiet=True) as commands:
+        story = demo.tell(tmp_path, commands)
+    columns = {name for row in story.verifier_stored for name in row}
+    assert columns <= {
+        "table", "id", "policy", "state", "expires_at", "secret_hash", "nonce", "response_state", "key",
+        "return_uri", "response_code_hash", "verdict", "time",
+    }  # fmt: skip
+
+
+def test_the_same_search_wins_when_orders_are_not_encrypted(tmp_path: Path) -> None:
+    program = (sys.executable, str(WEAKENED))
+    with Commands(tmp_path, ENVIRONMENT, quiet=True, program=program) as commands:
+        story = demo.tell(tmp_path, commands)
+    assert story.canaries_found > 0
+    assert not story.holds
+
+
+@pytest.mark.parametrize("planted", ["issuer/server.log", "verifier/tmp/upload", "issuer/issuer.sqlite-wal"])
+def test_the_search_sees_every_file_of_a_server(tmp_path: Path, planted: str) -> None:
+    path = tmp_path / planted
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\0\1 somebody Koenig-Quintrel\0")
+    assert [found.path for found in search([tmp_path], ["Koenig-Quintrel"])] == [path]
