@@ -160,6 +160,8 @@ def test_eight_digits_cover_every_integer() -> None:
         Membership(POSSESSION.attribute("revocation_id"), COUNTRIES),
         Pseudonym(POSSESSION.attribute("family_name")),
         Pseudonym(Attribute(0, 10**9)),
+        Pseudonym(Attribute(0, LAYOUT.blind_index)),
+        Disclosure(Attribute(0, LAYOUT.blind_index), Kind.BLIND, 1),
         Disclosure(POSSESSION.attribute("family_name"), Kind.INTEGER, 1),
         Equality(POSSESSION.attribute("family_name"), POSSESSION.attribute("birth_date")),
         Equality(POSSESSION.attribute("family_name"), Attribute(3, 0)),

@@ -38,6 +38,7 @@ class Kind(Enum):
     TEXT = b"t"  # hashed, as the draft hashes messages
     IDENTIFIER = b"r"  # a random scalar that is never disclosed: the revocation id
     SECRET = b"s"  # the holder's, committed and never seen by the issuer
+    BLIND = b"b"  # of the commitment: signed, and nothing is ever said about it
 
 
 Value = int | date | str | None
@@ -88,13 +89,15 @@ class Layout:
         return len(self.fields) + 2
 
     def kind(self, index: int) -> Kind:
-        return self.fields[index].kind if index < len(self.fields) else Kind.SECRET
+        if index < len(self.fields):
+            return self.fields[index].kind
+        return Kind.BLIND if index == self.blind_index else Kind.SECRET
 
     def check(self) -> None:
         """FormatError for a layout that nothing is signed under."""
         if len(self.fields) > MAX_ATTRIBUTES or len({field.name for field in self.fields}) != len(self.fields):
             raise FormatError("fast_suite.layout", f"at most {MAX_ATTRIBUTES} attributes, each with its own name")
-        if any(field.kind is Kind.SECRET for field in self.fields):
+        if any(field.kind in (Kind.SECRET, Kind.BLIND) for field in self.fields):
             raise FormatError("fast_suite.layout", "a secret is committed by its holder, not signed as an attribute")
 
 

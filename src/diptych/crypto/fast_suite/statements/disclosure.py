@@ -29,7 +29,7 @@ class Disclosure:
         )
 
     def link(self, system: System) -> None:
-        if self.kind in (Kind.IDENTIFIER, Kind.SECRET):
+        if self.kind in (Kind.IDENTIFIER, Kind.SECRET, Kind.BLIND):
             raise FormatError("fast_suite.disclosure", "identifiers and secrets are never disclosed")
         system.disclose(self.attribute, to_scalar(self.kind, self.value))
 
