@@ -4,6 +4,7 @@ The whole journey runs with real processes. On a build whose sealing does not en
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,21 +30,29 @@ class Eavesdropping(Commands):
         return answer
 
 
-def test_no_server_file_holds_anything_of_the_citizen(tmp_path: Path) -> None:
-    with Eavesdropping(tmp_path, ENVIRONMENT, quiet=True) as commands:
-        story = demo.tell(tmp_path, commands)
-        assert story.canaries_found == 0
-        assert story.holds
-        # The code that opens the order was in no request that the servers kept, nor in any log of theirs.
-        code = commands.offer.partition("pre-authorized_code%22%3A%22")[2].partition("%22")[0]
-        assert len(code) == 43
-        assert search([Path(path) for path in story.server_paths], [code]) == []
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[demo.Story, str]]:
+    """The journey, played once, with its servers still running; and the code that opened the order."""
+    root = tmp_path_factory.mktemp("town")
+    with Eavesdropping(root, ENVIRONMENT, quiet=True) as commands:
+        story = demo.tell(root, commands)
+        yield story, commands.offer.partition("pre-authorized_code%22%3A%22")[2].partition("%22")[0]
 
 
-def test_the_verifier_kept_no_word_of_who_it_was(tmp_path: Path) -> None:
-    """The story's own list of what it kept is what the file holds: checked against the columns, one by one."""
-    with Commands(tmp_path, ENVIRONMENT, quiet=True) as commands:
-        story = demo.tell(tmp_path, commands)
+def test_no_server_file_holds_anything_of_the_citizen(told: tuple[demo.Story, str]) -> None:
+    story, _ = told
+    assert story.canaries_found == 0
+    assert story.holds
+
+
+def test_no_server_file_holds_the_code_that_opens_the_order(told: tuple[demo.Story, str]) -> None:
+    story, code = told
+    assert len(code) == 43
+    assert search([Path(path) for path in story.server_paths], [code]) == []
+
+
+def test_the_verifier_has_no_column_for_who_it_was(told: tuple[demo.Story, str]) -> None:
+    story, _ = told
     columns = {name for row in story.verifier_stored for name in row}
     assert columns <= {
         "table", "id", "policy", "state", "expires_at", "secret_hash", "nonce", "response_state", "key",
