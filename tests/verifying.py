@@ -124,10 +124,11 @@ class Town:
     proofs: ProofVerifier = field(default_factory=FakeProofVerifier)
     now: datetime = NOW
     checks_a_minute: int = 300
+    url: str = URL
 
     def __post_init__(self) -> None:
         self.verifier = Verifier(
-            url=URL,
+            url=self.url,
             party=party(self.policies),
             policies=self.policies,
             trust=self.trust,

@@ -3,6 +3,7 @@
 Nothing of OpenID4VP is needed here, and nothing of a document comes back but what the policy asks to see.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,8 +86,7 @@ class RelyingParty:
     ) -> None:
         self._url = parse_url(url).text.rstrip("/")
         self._key = _read_key(key_file) if key is None and key_file is not None else key
-        # No redirects: the key and the secrets go to this verifier, and nowhere else.
-        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._client = client
 
     def ask(self, policy: str, *, return_uri: str | None = None) -> Question:
         """Ask. With `return_uri` the person's browser comes back there, on the same device."""
@@ -138,8 +138,13 @@ class RelyingParty:
         sent = {"Authorization": f"Bearer {base64url.encode(bearer.reveal())}", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
+        # No redirects: the key and the secrets go to this verifier, and nowhere else.
+        client = self._client or httpx.Client(follow_redirects=False, trust_env=False)
         try:
-            answer = self._client.request(method, self._url + path, content=body, headers=sent, timeout=timeout)
+            with contextlib.ExitStack() as closing:
+                if self._client is None:
+                    closing.enter_context(client)
+                answer = client.request(method, self._url + path, content=body, headers=sent, timeout=timeout)
         except httpx.HTTPError as error:
             raise Unavailable("verifier.unreachable", f"the verifier at {self._url} did not answer") from error
         if len(answer.content) > MAX_ANSWER_BYTES:
