@@ -6,6 +6,7 @@ person would type, and then searches the servers' files for the citizen. The fol
 
 import secrets
 import sqlite3
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -214,11 +215,12 @@ def _show(story: Story) -> None:
 
 def _stay(root: Path) -> None:
     """Leave the servers running for whoever wants to look around, until Ctrl-C."""
-    wallet = f"DIPTYCH_WALLET_PASSPHRASE='{PASSPHRASE}' diptych wallet"
-    progress("\nThe servers keep running. In another terminal, for example:")
-    progress(f"  cd {root} && {wallet} list --wallet wallet")
-    progress("  diptych verifier ask identity_name --verifier verifier")
-    progress(f"  {wallet} present 'LINK' --wallet wallet")
+    progress("\nThe servers keep running. To look around, in another terminal:")
+    progress(f"  cd {root}")
+    progress(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH DIPTYCH_WALLET_PASSPHRASE='{PASSPHRASE}'")
+    progress("  diptych wallet show driving-licence --wallet wallet")
+    progress("  diptych verifier ask identity_name       # in one terminal; it prints a link and waits")
+    progress("  diptych wallet present LINK --wallet wallet")
     progress("Ctrl-C stops them.")
     try:
         while True:
