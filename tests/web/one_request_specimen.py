@@ -1,0 +1,88 @@
+"""A server for the tests of `web/one_request`: run as a program with the limits as JSON."""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from diptych.web import one_request
+from diptych.web.errors import LastDoor
+
+
+async def say_pid(request: Request) -> Response:
+    return PlainTextResponse(f"{os.getpid()} {os.getppid()}")
+
+
+async def echo(request: Request) -> Response:
+    return Response(await request.body())
+
+
+async def refuse_early(request: Request) -> Response:
+    return PlainTextResponse("too long", status_code=413)
+
+
+async def sleep(request: Request) -> Response:
+    await asyncio.sleep(float(request.path_params["seconds"]))
+    return PlainTextResponse("slept")
+
+
+async def hang(request: Request) -> Response:
+    while True:
+        time.sleep(1)
+
+
+async def grow(request: Request) -> Response:
+    return PlainTextResponse(str(len(bytearray(int(request.path_params["megabytes"]) * 1024 * 1024))))
+
+
+async def crash(request: Request) -> Response:
+    os.abort()
+
+
+async def limits(request: Request) -> Response:
+    return PlainTextResponse(
+        json.dumps({"core": resource.getrlimit(resource.RLIMIT_CORE), "as": resource.getrlimit(resource.RLIMIT_AS)})
+    )
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    chore_file = given.pop("chore_file")
+    application = Starlette(
+        routes=[
+            Route("/pid", say_pid),
+            Route("/echo", echo, methods=["POST"]),
+            Route("/refuse", refuse_early, methods=["POST"]),
+            Route("/sleep/{seconds}", sleep),
+            Route("/hang", hang),
+            Route("/grow/{megabytes}", grow),
+            Route("/crash", crash),
+            Route("/limits", limits),
+        ]
+    )
+
+    def chore() -> None:
+        with Path(chore_file).open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+
+    listener = one_request.listen("127.0.0.1", 0)
+    one_request.serve(
+        listener,
+        LastDoor(application),
+        limits=one_request.Limits(**given),
+        chore=chore,
+        chore_seconds=0.3,
+        announce=lambda: print(listener.getsockname()[1], file=sys.stderr, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()
