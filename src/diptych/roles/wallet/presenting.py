@@ -15,7 +15,7 @@ from cryptography import x509
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.longfellow import Circuit, Claim, check_claims, check_tagged_item, check_tagged_mso
 from diptych.crypto.signing import load_signer
-from diptych.errors import FormatError, Refused, Unavailable, VerificationError
+from diptych.errors import Conflict, FormatError, Refused, Unavailable, VerificationError
 from diptych.formats import base64url, cbor
 from diptych.formats.cbor import CborValue
 from diptych.formats.mdoc.device_response import DeviceResponse
@@ -290,7 +290,7 @@ class Presenting:
             raise _exhausted()
         spent.append(copy)
         document = present(
-            parse_issuer_signed(copy.issuer_signed.reveal()),
+            _as_agreed(copy, disclosure),
             doc_type=disclosure.document.doc_type,
             disclose=disclose,
             transcript=plan.verified.transcript(),
@@ -310,7 +310,7 @@ class Presenting:
         if not copies or disclosure.circuit is None:
             raise Refused("wallet.no_document", "the document is no longer in this wallet", code=ACCESS_DENIED)
         system, circuit = disclosure.circuit
-        issuer_signed = parse_issuer_signed(copies[0].issuer_signed.reveal())
+        issuer_signed = _as_agreed(copies[0], disclosure)
         chain = issuer_signed.issuer_auth.x5chain()
         doc_type = disclosure.document.doc_type
         document = present(
@@ -477,6 +477,16 @@ def _item(issuer_signed: IssuerSigned, claim: ClaimQuery) -> tuple[str, IssuerSi
     if item is None:
         raise Refused("wallet.claims", "the document does not say what is asked", code=ACCESS_DENIED)
     return str(namespace), item
+
+
+def _as_agreed(copy: Copy, disclosure: Disclosure) -> IssuerSigned:
+    """The copy, once it still says what the person was shown: it may have been renewed meanwhile."""
+    issuer_signed = parse_issuer_signed(copy.issuer_signed.reveal())
+    for element in disclosure.learned:
+        item = issuer_signed.item(element.namespace, element.identifier)
+        if item is None or item.element_value != element.value:
+            raise Conflict("wallet.changed", "the document changed since you were asked: look again")
+    return issuer_signed
 
 
 def _names(document: Document, namespace: str, identifier: str) -> Names:
