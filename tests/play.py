@@ -180,4 +180,4 @@ class Play:
         from diptych.formats import base64url
 
         code = None if response_code is None else Secret(base64url.decode(response_code))
-        return self.verifier.result(asked.id, asked.secret, now=self.now, response_code=code)
+        return self.verifier.result(asked.secret, now=self.now, response_code=code)

@@ -159,7 +159,7 @@ class Town:
         return self.verifier.take_answer(asked.id, body, now=self.now)
 
     def result(self, asked: Asked, **more: Any) -> Result:
-        return self.verifier.result(asked.id, asked.secret, now=self.now, **more)
+        return self.verifier.result(asked.secret, now=self.now, **more)
 
 
 def answer(verified: VerifiedRequest, query_id: str, presentation: bytes) -> bytes:

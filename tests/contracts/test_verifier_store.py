@@ -32,7 +32,6 @@ def presentation(presentation_id: str = "one") -> Presentation:
         policy="over_18",
         state=State.ASKED,
         expires_at=NOW + timedelta(minutes=5),
-        secret_hash=b"secret hash",
         session=Session("nonce", "state", generate_signer()),
         return_uri="https://shop.example/back",
     )
@@ -77,40 +76,42 @@ def test_moves_follow_the_table(store: VerifierStore) -> None:
 def test_a_presentation_that_does_not_exist_cannot_move(store: VerifierStore) -> None:
     for attempt in (
         lambda: store.advance("none", Event.FETCH, now=NOW),
-        lambda: store.conclude("none", ACCEPTED, response_code_hash=None),
+        lambda: store.conclude("none", ACCEPTED),
     ):
         with pytest.raises(Refused, match=r"presentation\.unknown"):
             attempt()
 
 
 @pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED])
-def test_concluding_keeps_the_verdict_and_deletes_the_session(store: VerifierStore, verdict: Verdict) -> None:
+def test_a_verdict_takes_the_place_of_its_presentation(store: VerifierStore, verdict: Verdict) -> None:
     store.add(presentation())
     store.advance("one", Event.FETCH, now=NOW)
     store.advance("one", Event.ANSWER, now=NOW)
-    store.conclude("one", verdict, response_code_hash=b"code hash")
-    found = store.presentation("one")
-    assert found is not None
-    assert found.session is None
-    assert found.response_code_hash == b"code hash"
+    store.conclude("one", verdict)
+    assert store.presentation("one") is None
     assert store.verdict("one") == verdict
     assert list(store.verdicts()) == [verdict]
+    with pytest.raises(Conflict, match=r"presentation\.exists"):
+        store.add(presentation())
+    for event in Event:
+        with pytest.raises(Conflict, match=r"presentation\.answered"):
+            store.advance("one", event, now=LATER)
 
 
 def test_a_second_verdict_is_not_kept(store: VerifierStore) -> None:
     store.add(presentation())
     store.advance("one", Event.FETCH, now=NOW)
     store.advance("one", Event.ANSWER, now=NOW)
-    store.conclude("one", REFUSED, response_code_hash=None)
+    store.conclude("one", REFUSED)
     with pytest.raises(Conflict, match=r"presentation\.answered"):
-        store.conclude("one", ACCEPTED, response_code_hash=None)
+        store.conclude("one", ACCEPTED)
     assert store.verdict("one") == REFUSED
 
 
 def test_no_verdict_comes_before_its_answer(store: VerifierStore) -> None:
     store.add(presentation())
     for attempt in (
-        lambda: store.conclude("one", ACCEPTED, response_code_hash=None),
+        lambda: store.conclude("one", ACCEPTED),
         lambda: store.advance("one", Event.ANSWER, now=NOW),
         lambda: store.advance("one", Event.ACCEPT, now=NOW),
     ):
@@ -140,29 +141,27 @@ def test_what_is_due_expires_and_loses_its_session(store: VerifierStore, moves: 
     assert found is not None
     assert (found.state, found.session) == (State.EXPIRED, None)
     with pytest.raises(Conflict, match=r"presentation\.expired"):
-        store.conclude("one", ACCEPTED, response_code_hash=None)
+        store.conclude("one", ACCEPTED)
 
 
 def test_forgetting_expires_what_is_due_and_deletes_what_is_old_but_no_verdict(store: VerifierStore) -> None:
     store.add(presentation("due"))
     store.add(replace(presentation("old"), expires_at=NOW - timedelta(hours=2)))
     store.add(replace(presentation("young"), expires_at=NOW + timedelta(hours=2)))
-    store.add(replace(presentation("done"), expires_at=NOW + timedelta(minutes=5)))
+    store.add(presentation("done"))
     store.advance("done", Event.FETCH, now=NOW)
     store.advance("done", Event.ANSWER, now=NOW)
-    store.conclude("done", ACCEPTED, response_code_hash=None)
+    store.conclude("done", ACCEPTED)
     for _ in range(2):
         store.forget_expired(LATER)
-    due, young, done = (store.presentation(name) for name in ("due", "young", "done"))
+    due, young = store.presentation("due"), store.presentation("young")
     assert due is not None
     assert (due.state, due.session) == (State.EXPIRED, None)
     assert store.presentation("old") is None
     assert young is not None
     assert young.state is State.ASKED
-    assert done is not None
-    assert done.state is State.ACCEPTED
     store.forget_expired(LATER + timedelta(hours=2))
-    assert store.presentation("done") is None
+    assert store.presentation("due") is None
     assert store.verdict("done") == ACCEPTED
 
 
@@ -193,15 +192,15 @@ def test_the_file_has_no_room_for_more_than_a_verdict(tmp_path: Path) -> None:
     store.add(presentation())
     store.advance("one", Event.FETCH, now=NOW)
     store.advance("one", Event.ANSWER, now=NOW)
-    store.conclude("one", REFUSED, response_code_hash=None)
+    store.conclude("one", REFUSED)
     with sqlite3.connect(path) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(verdict)")]
         rows = connection.execute("SELECT * FROM verdict").fetchall()
-        sessions = connection.execute("SELECT nonce, response_state, key FROM presentation").fetchall()
+        others = connection.execute("SELECT * FROM presentation").fetchall()
     connection.close()
     assert columns == ["id", "policy", "verdict", "time"]
     assert rows == [("one", "over_18", "refused zk.required", int(NOW.timestamp()))]
-    assert sessions == [(None, None, None)]
+    assert others == []
 
 
 def test_a_deleted_key_is_overwritten_in_the_file(tmp_path: Path) -> None:
@@ -216,7 +215,7 @@ def test_a_deleted_key_is_overwritten_in_the_file(tmp_path: Path) -> None:
     store.advance("one", Event.FETCH, now=NOW)
     store.advance("one", Event.ANSWER, now=NOW)
     assert _holds(tmp_path, secret)
-    store.conclude("one", ACCEPTED, response_code_hash=None)
+    store.conclude("one", ACCEPTED)
     assert not _holds(tmp_path, secret)
 
 
@@ -235,7 +234,7 @@ def test_a_fake_fails_before_saving_and_after() -> None:
     attempts: list[tuple[str, Callable[[], object]]] = [
         ("add", lambda: store.add(presentation())),
         ("advance", lambda: store.advance("one", Event.FETCH, now=NOW)),
-        ("conclude", lambda: store.conclude("one", REFUSED, response_code_hash=None)),
+        ("conclude", lambda: store.conclude("one", REFUSED)),
     ]
     for name, attempt in attempts:
         failures[:] = [f"before {name}"]

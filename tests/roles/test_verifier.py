@@ -25,23 +25,21 @@ from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.roles.verifier.fakes import FakeProofVerifier, MemoryVerifierStore
 from diptych.roles.verifier.model import MOVES, Event, Presentation, State, Verdict, move, parse_verdict
 from diptych.roles.verifier.policy import Mechanism, parse
-from diptych.roles.verifier.service import Asked
+from diptych.roles.verifier.service import Asked, presentation_id
 from tests import verifying
 from tests.protocols.openid4vp_parties import NOW
 from tests.verifying import ADULT, AGE_SIGNER, AV, DRIVE, DRIVER, FAKE_PROOF, PERSON, PID, POLICIES, Town, proven, shown
 
 
 def refused(town: Town, asked: Asked, body: bytes, check: str) -> None:
-    """The answer is refused by this name, the verdict says so, and nothing of the session is left."""
+    """The answer is refused by this name, and the verdict says so in the place of the presentation."""
     with pytest.raises(DiptychError) as error:
         town.post(asked, body)
     assert error.value.check == check
     result = town.result(asked)
     assert result.state is State.REFUSED
     assert result.verdict == Verdict(accepted=False, check=check, policy=result.policy, time=NOW)
-    found = town.store.presentation(asked.id)
-    assert found is not None
-    assert found.session is None
+    assert town.store.presentation(asked.id) is None
 
 
 def turned_away(town: Town, asked: Asked, body: bytes, check: str) -> None:
@@ -127,7 +125,7 @@ def test_what_a_policy_asks_to_see_is_handed_over_once_and_stored_nowhere() -> N
     assert second.state is State.ACCEPTED
     assert second.revealed == {}
     assert second.measured == first.measured
-    assert b"Mustermann" not in pickle.dumps([store.presentation(asked.id), store.verdict(asked.id)])
+    assert b"Mustermann" not in pickle.dumps([store.presentation(asked.id), store.verdicts()])
     assert "Mustermann" not in repr(first)
 
 
@@ -247,7 +245,7 @@ def test_a_presentation_that_does_not_exist_cannot_be_fetched_answered_or_read()
     for attempt in (
         lambda: town.fetch(nobody),
         lambda: town.post(nobody, encode_form({"error": "access_denied"})),
-        lambda: town.result(nobody),
+        lambda: town.result(replace(nobody, secret=Secret(b"guess"))),
     ):
         with pytest.raises(Refused, match=r"presentation\.unknown"):
             attempt()
@@ -256,8 +254,11 @@ def test_a_presentation_that_does_not_exist_cannot_be_fetched_answered_or_read()
 def test_a_verdict_is_told_to_who_asked_and_nobody_else() -> None:
     town = Town()
     asked, other = town.ask(), town.ask()
+    town.post(asked, proven(town.fetch(asked)))
+    assert presentation_id(asked.secret) == asked.id
+    assert town.result(replace(asked, secret=other.secret)).state is State.ASKED  # the other's own question
     with pytest.raises(Refused, match=r"presentation\.unknown"):
-        town.result(replace(asked, secret=other.secret))
+        town.result(replace(asked, secret=Secret(asked.secret.reveal()[:-1])))
 
 
 def test_a_late_answer_finds_the_presentation_expired() -> None:
@@ -337,6 +338,21 @@ def test_a_code_from_another_session_opens_nothing() -> None:
     code = Secret(base64url.decode(other.partition("?response_code=")[2]))
     with pytest.raises(Refused, match=r"presentation\.response_code"):
         town.result(asked, response_code=code)
+
+
+def test_a_code_lives_no_longer_than_its_presentation() -> None:
+    town = Town()
+    asked, redirect_uri = returned(town)
+    code = Secret(base64url.decode(redirect_uri.partition("?response_code=")[2]))
+    town.now += timedelta(minutes=5)
+    with pytest.raises(Refused, match=r"presentation\.response_code"):
+        town.result(asked, response_code=code)
+
+
+def test_a_refusal_needs_no_code() -> None:
+    town = Town()
+    asked = town.ask(return_uri="https://shop.example/back")
+    refused(town, asked, proven(town.fetch(asked), proof=b"short"), "zk.proof_size")
 
 
 def test_a_return_to_nowhere_in_particular_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The verifier's store in one SQLite file: presentations while they last, verdicts afterwards.
+"""The verifier's store in one SQLite file: presentations until their verdict, and verdicts.
 
 A thief of the file learns which questions were asked and answered when; never by whom, and nothing of an answer. What
 moves are allowed is left to `roles/verifier/model`.
@@ -37,12 +37,10 @@ _PRESENTATION = sa.Table(
     sa.Column("policy", sa.Text),
     sa.Column("state", sa.Text),
     sa.Column("expires_at", sa.Integer),
-    sa.Column("secret_hash", sa.LargeBinary),
     sa.Column("nonce", sa.Text),
     sa.Column("response_state", sa.Text),
     sa.Column("key", sa.LargeBinary),
     sa.Column("return_uri", sa.Text),
-    sa.Column("response_code_hash", sa.LargeBinary),
 )
 _VERDICT = sa.Table(
     "verdict",
@@ -73,15 +71,15 @@ class SqliteVerifierStore:
             "policy": presentation.policy,
             "state": presentation.state.value,
             "expires_at": int(presentation.expires_at.timestamp()),
-            "secret_hash": presentation.secret_hash,
             "nonce": None if session is None else session.nonce,
             "response_state": None if session is None else session.state,
             "key": None if session is None else dump_signer(session.key),
             "return_uri": presentation.return_uri,
-            "response_code_hash": presentation.response_code_hash,
         }
         try:
             with transaction(self._engine) as connection:
+                if _verdict_row(connection, presentation.id) is not None:
+                    raise Conflict("presentation.exists", "there is a presentation with this id")
                 connection.execute(sa.insert(_PRESENTATION).values(values))
         except IntegrityError as error:
             raise Conflict("presentation.exists", "there is a presentation with this id") from error
@@ -106,11 +104,11 @@ class SqliteVerifierStore:
         move(found.state, event)  # outside, so that the expiry is kept: raises
         return found
 
-    def conclude(self, presentation_id: str, verdict: Verdict, *, response_code_hash: bytes | None) -> None:
+    def conclude(self, presentation_id: str, verdict: Verdict) -> None:
         with transaction(self._engine) as connection:
             found = _known(connection, presentation_id)
-            state = move(found.state, Event.ACCEPT if verdict.accepted else Event.REFUSE)
-            _update(connection, presentation_id, state=state, response_code_hash=response_code_hash, **_SESSION_GONE)
+            move(found.state, Event.ACCEPT if verdict.accepted else Event.REFUSE)
+            connection.execute(sa.delete(_PRESENTATION).where(_PRESENTATION.c.id == presentation_id))
             connection.execute(
                 sa.insert(_VERDICT).values(
                     id=presentation_id,
@@ -122,7 +120,7 @@ class SqliteVerifierStore:
 
     def verdict(self, presentation_id: str) -> Verdict | None:
         with transaction(self._engine) as connection:
-            row = connection.execute(sa.select(_VERDICT).where(_VERDICT.c.id == presentation_id)).first()
+            row = _verdict_row(connection, presentation_id)
         return None if row is None else _verdict(row)
 
     def verdicts(self) -> Sequence[Verdict]:
@@ -144,14 +142,20 @@ def _row(connection: Connection, presentation_id: str) -> "Row[tuple[object, ...
     return connection.execute(sa.select(_PRESENTATION).where(_PRESENTATION.c.id == presentation_id)).first()
 
 
+def _verdict_row(connection: Connection, presentation_id: str) -> "Row[tuple[object, ...]] | None":
+    return connection.execute(sa.select(_VERDICT).where(_VERDICT.c.id == presentation_id)).first()
+
+
 def _known(connection: Connection, presentation_id: str) -> Presentation:
     row = _row(connection, presentation_id)
+    if row is None and (verdict := _verdict_row(connection, presentation_id)) is not None:
+        move(_verdict(verdict).state, Event.ANSWER)  # raises: there is no second answer
     if row is None:
         raise Refused("presentation.unknown", "there is no such presentation", code="invalid_request")
     return _presentation(row)
 
 
-def _update(connection: Connection, presentation_id: str, *, state: State, **values: bytes | None) -> None:
+def _update(connection: Connection, presentation_id: str, *, state: State, **values: None) -> None:
     connection.execute(
         sa.update(_PRESENTATION).where(_PRESENTATION.c.id == presentation_id).values(state=state.value, **values)
     )
@@ -166,10 +170,8 @@ def _presentation(row: "Row[tuple[object, ...]]") -> Presentation:
         policy=row.policy,
         state=State(row.state),
         expires_at=datetime.fromtimestamp(row.expires_at, UTC),
-        secret_hash=row.secret_hash,
         session=session,
         return_uri=row.return_uri,
-        response_code_hash=row.response_code_hash,
     )
 
 

@@ -20,7 +20,7 @@ class MemoryVerifierStore:
 
     def add(self, presentation: Presentation) -> None:
         self._fail("before add")
-        if presentation.id in self._presentations:
+        if presentation.id in self._presentations or presentation.id in self._verdicts:
             raise Conflict("presentation.exists", "there is a presentation with this id")
         self._presentations[presentation.id] = presentation
         self._fail("after add")
@@ -32,7 +32,7 @@ class MemoryVerifierStore:
         self._fail("before advance")
         presentation = self._known(presentation_id)
         if presentation.is_due(now):
-            presentation = self._end(presentation, State.EXPIRED)
+            presentation = self._expire(presentation)
         next_state = move(presentation.state, event)
         if next_state in FINAL:
             raise Conflict("presentation.verdict", "a verdict is reached by concluding")
@@ -40,13 +40,11 @@ class MemoryVerifierStore:
         self._fail("after advance")
         return presentation
 
-    def conclude(self, presentation_id: str, verdict: Verdict, *, response_code_hash: bytes | None) -> None:
+    def conclude(self, presentation_id: str, verdict: Verdict) -> None:
         self._fail("before conclude")
         presentation = self._known(presentation_id)
-        state = move(presentation.state, Event.ACCEPT if verdict.accepted else Event.REFUSE)
-        self._presentations[presentation_id] = replace(
-            self._end(presentation, state), response_code_hash=response_code_hash
-        )
+        move(presentation.state, Event.ACCEPT if verdict.accepted else Event.REFUSE)
+        del self._presentations[presentation_id]
         self._verdicts[presentation_id] = verdict
         self._fail("after conclude")
 
@@ -59,18 +57,20 @@ class MemoryVerifierStore:
     def forget_expired(self, now: datetime) -> None:
         for presentation in list(self._presentations.values()):
             if presentation.is_due(now):
-                self._end(presentation, State.EXPIRED)
+                self._expire(presentation)
             if now >= presentation.expires_at + READABLE_AFTER:
                 del self._presentations[presentation.id]
 
     def _known(self, presentation_id: str) -> Presentation:
+        if presentation_id in self._verdicts:
+            move(self._verdicts[presentation_id].state, Event.ANSWER)
         if presentation_id not in self._presentations:
             raise Refused("presentation.unknown", "there is no such presentation", code="invalid_request")
         return self._presentations[presentation_id]
 
-    def _end(self, presentation: Presentation, state: State) -> Presentation:
-        ended = self._presentations[presentation.id] = replace(presentation, state=state, session=None)
-        return ended
+    def _expire(self, presentation: Presentation) -> Presentation:
+        expired = self._presentations[presentation.id] = replace(presentation, state=State.EXPIRED, session=None)
+        return expired
 
 
 @dataclass

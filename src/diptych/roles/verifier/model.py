@@ -6,8 +6,8 @@
     ASKED, FETCHED, ANSWERED --expire--> EXPIRED          FETCHED --refuse--> REFUSED (the wallet declined)
 
 What does not open as an answer to this presentation changes nothing. What does is its one answer, good or bad: the
-nonce is spent, and the key that opened it is deleted with the verdict. It is given back only where no verdict could be
-reached (nobody was free to check it).
+nonce is spent, and the verdict takes the presentation's place: nothing of it is left, the key that opened the answer
+least of all. It is given back only where no verdict could be reached (nobody was free to check it).
 """
 
 import re
@@ -18,7 +18,7 @@ from enum import StrEnum
 from diptych.crypto.signing import SoftwareSigner
 from diptych.errors import Conflict, FormatError
 
-# How long a relying party can still read a verdict after its presentation's time.
+# How long a relying party still learns that a presentation has expired.
 READABLE_AFTER = timedelta(hours=1)
 _CHECK = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 MAX_CHECK = 64
@@ -92,16 +92,17 @@ class Session:
 
 @dataclass(frozen=True)
 class Presentation:
-    """One question put to one wallet. `session` is None once the presentation is over."""
+    """One question put to one wallet, until its verdict. `session` is None once it has expired.
+
+    Its id is made from the secret that reads its verdict (`service.presentation_id`): neither is kept beside it.
+    """
 
     id: str
     policy: str
     state: State
     expires_at: datetime
-    secret_hash: bytes = field(repr=False)
     session: Session | None = field(repr=False)
     return_uri: str | None = None
-    response_code_hash: bytes | None = field(default=None, repr=False)
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time has passed without a verdict."""
@@ -123,6 +124,11 @@ class Verdict:
             raise FormatError("verdict.check", "a refusal names its check, an acceptance none")
         if self.check is not None and not (len(self.check) <= MAX_CHECK and _CHECK.fullmatch(self.check)):
             raise FormatError("verdict.check", "a check is a dotted name")
+
+    @property
+    def state(self) -> State:
+        """Where its presentation stands."""
+        return State.ACCEPTED if self.accepted else State.REFUSED
 
     def encode(self) -> str:
         """`accepted`, or `refused` and the check."""

@@ -17,7 +17,7 @@ class VerifierStore(Protocol):
         ...
 
     def presentation(self, presentation_id: str) -> Presentation | None:
-        """The presentation as it stands, if it is not forgotten."""
+        """The presentation as it stands; None if there is none, or its verdict took its place."""
         ...
 
     def advance(self, presentation_id: str, event: Event, *, now: datetime) -> Presentation:
@@ -28,8 +28,8 @@ class VerifierStore(Protocol):
         """
         ...
 
-    def conclude(self, presentation_id: str, verdict: Verdict, *, response_code_hash: bytes | None) -> None:
-        """Move to the verdict, keep the verdict, and delete the session, all or nothing.
+    def conclude(self, presentation_id: str, verdict: Verdict) -> None:
+        """Move to the verdict, which takes the presentation's place: one is kept and the other deleted, or neither.
 
         `Conflict` where the table has no such move: the second of two verdicts is not kept.
         """
@@ -44,7 +44,7 @@ class VerifierStore(Protocol):
         ...
 
     def forget_expired(self, now: datetime) -> None:
-        """Expire what is due, deleting its session; delete presentations an hour past their time. Verdicts stay."""
+        """Expire what is due, deleting its session; delete what expired an hour ago. Verdicts stay."""
         ...
 
 

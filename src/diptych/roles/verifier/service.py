@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
@@ -27,8 +27,10 @@ from diptych.roles.verifier.model import Event, Presentation, Session, State, Ve
 from diptych.roles.verifier.policy import Mechanism, Policy
 from diptych.roles.verifier.ports import ProofVerifier, VerifierStore
 
-ID_BYTES = 16
+ID_CHARACTERS = 32
 SECRET_BYTES = 32
+# The first byte of a secret, so that nobody can read a same-device verdict as if it were another's.
+OTHER_DEVICE, SAME_DEVICE = b"\x00", b"\x01"
 MAX_OUTCOMES = 1000
 MAX_CHECKS_A_MINUTE = 300
 
@@ -79,9 +81,17 @@ class Result:
 
 @dataclass(frozen=True)
 class _Outcome:
+    """What is in memory of an accepted answer until its presentation's time is over."""
+
     measured: Measured
     revealed: Mapping[str, Personal[str | int | bool]]
+    response_code: Secret | None
     drop_at: datetime
+
+
+def presentation_id(secret: Secret) -> str:
+    """The id that belongs to a secret: 128 bits of its hash. Whoever has the secret need not be remembered."""
+    return hashlib.sha256(b"diptych presentation\0" + secret.reveal()).hexdigest()[:ID_CHARACTERS]
 
 
 class RateBound:
@@ -138,13 +148,12 @@ class Verifier:
         if policy is None:
             raise Refused("policy.unknown", f"there is no policy of that name; there are {', '.join(self._policies)}")
         self._store.forget_expired(now)
-        secret = Secret(self._entropy(SECRET_BYTES))
+        secret = Secret((OTHER_DEVICE if return_uri is None else SAME_DEVICE) + self._entropy(SECRET_BYTES))
         presentation = Presentation(
-            id=self._entropy(ID_BYTES).hex(),
+            id=presentation_id(secret),
             policy=policy.id,
             state=State.ASKED,
             expires_at=(now + policy.lifetime).replace(microsecond=0),
-            secret_hash=_hash(secret),
             # One key per request (HAIP 1.0, 5), so that the transcript names this request and no other.
             session=Session(
                 request_object.fresh(self._entropy), request_object.fresh(self._entropy), generate_signer()
@@ -197,47 +206,44 @@ class Verifier:
             self._store.advance(presentation_id, Event.GIVE_BACK, now=now)
             raise
         except DiptychError as error:
-            self._store.conclude(presentation_id, _refusal(error.check, presentation, now), response_code_hash=None)
+            self._store.conclude(presentation_id, _refusal(error.check, presentation, now))
             raise
         measured = _measured(verified, self._stopwatch() - started)
         # 5.
         code = Secret(self._entropy(SECRET_BYTES)) if presentation.return_uri is not None else None
         accepted = Verdict(accepted=True, check=None, policy=presentation.policy, time=now.replace(microsecond=0))
         # In memory first: a verdict that can be read has its outcome beside it.
-        self._remember(presentation, _Outcome(measured, revealed, presentation.expires_at))
-        self._store.conclude(presentation_id, accepted, response_code_hash=None if code is None else _hash(code))
+        self._remember(presentation.id, _Outcome(measured, revealed, code, presentation.expires_at))
+        self._store.conclude(presentation_id, accepted)
         # OpenID4VP 1.0, 8.2: a fresh value, so that only who comes back from this wallet gets the result.
         return None if code is None else f"{presentation.return_uri}?response_code={base64url.encode(code.reveal())}"
 
-    def result(
-        self, presentation_id: str, secret: Secret, *, now: datetime, response_code: Secret | None = None
-    ) -> Result:
+    def result(self, secret: Secret, *, now: datetime, response_code: Secret | None = None) -> Result:
         """What the relying party may know now. Same device: an acceptance only to who brings the response code.
 
         OpenID4VP 1.0, 14.2: an attacker who started the session and relayed its link to a victim never sees the code.
         """
-        presentation = self._store.presentation(presentation_id)
-        # An unknown id and a wrong secret are told apart by nobody.
-        known = b"" if presentation is None else presentation.secret_hash
-        if not hmac.compare_digest(_hash(secret), known) or presentation is None:
-            raise Refused("presentation.unknown", "there is no such presentation for this secret")
-        if presentation.is_due(now):
-            self._store.forget_expired(now)
-            return Result(State.EXPIRED, presentation.policy, None)
-        verdict = self._store.verdict(presentation_id)
-        if verdict is None or not verdict.accepted:
-            return Result(presentation.state, presentation.policy, verdict)
-        if presentation.return_uri is not None and not _is_code(presentation, response_code):
-            raise Refused(
-                "presentation.response_code", "this verdict is for the browser that came back from the wallet"
-            )
-        outcome = self._outcomes.pop(presentation_id, None)
+        found_id = presentation_id(secret)
+        verdict = self._store.verdict(found_id)
+        if verdict is None:
+            return self._unfinished(found_id, now)
+        if not verdict.accepted:
+            return Result(verdict.state, verdict.policy, verdict)
+        outcome = self._outcomes.get(found_id)
+        if outcome is not None and now >= outcome.drop_at:
+            outcome = None
+        if secret.reveal()[:1] == SAME_DEVICE:
+            # The code lives as long as the presentation would have: later, nobody comes back from a wallet any more.
+            expected = None if outcome is None else outcome.response_code
+            if expected is None or response_code != expected:
+                raise Refused(
+                    "presentation.response_code", "this verdict is for the browser that came back from the wallet"
+                )
         if outcome is None:
-            return Result(presentation.state, presentation.policy, verdict)
+            return Result(verdict.state, verdict.policy, verdict)
         # The measures may be read again; what was revealed is handed over once.
-        self._remember(presentation, _Outcome(outcome.measured, {}, outcome.drop_at))
-        revealed = outcome.revealed if now < outcome.drop_at else {}
-        return Result(presentation.state, presentation.policy, verdict, outcome.measured, revealed)
+        self._remember(found_id, replace(outcome, revealed={}))
+        return Result(verdict.state, verdict.policy, verdict, outcome.measured, outcome.revealed)
 
     def check(self) -> None:
         """Raises `Unavailable` if the store cannot be reached."""
@@ -250,10 +256,23 @@ class Verifier:
             if now >= outcome.drop_at:
                 self._outcomes.pop(presentation_id, None)
 
+    def _unfinished(self, found_id: str, now: datetime) -> Result:
+        presentation = self._store.presentation(found_id)
+        if presentation is None:
+            # An id that never was and a secret that never was are the same thing.
+            raise Refused("presentation.unknown", "there is no presentation for this secret")
+        if presentation.is_due(now):
+            self._store.forget_expired(now)
+            return Result(State.EXPIRED, presentation.policy, None)
+        return Result(presentation.state, presentation.policy, None)
+
     def _waiting(self, presentation_id: str, now: datetime) -> Presentation:
         """The presentation if it waits for an answer. Looks only; the move is made once the answer is opened."""
         presentation = self._store.presentation(presentation_id)
         if presentation is None:
+            verdict = self._store.verdict(presentation_id)
+            if verdict is not None:
+                move(verdict.state, Event.ANSWER)  # raises: there is no second answer
             raise Refused("presentation.unknown", "there is no such presentation", code="invalid_request")
         move(State.EXPIRED if presentation.is_due(now) else presentation.state, Event.ANSWER)
         return presentation
@@ -264,7 +283,7 @@ class Verifier:
         if posted.state is None or not hmac.compare_digest(posted.state.encode(), session.state.encode()):
             raise Refused("response.state", "the refusal belongs to another request", code="invalid_request")
         code = posted.error if posted.error in response.ERRORS else "other"
-        self._store.conclude(presentation.id, _refusal(f"wallet.{code}", presentation, now), response_code_hash=None)
+        self._store.conclude(presentation.id, _refusal(f"wallet.{code}", presentation, now))
         return presentation.return_uri
 
     def _request(self, presentation: Presentation, *, wallet_nonce: str | None, now: datetime) -> PresentationRequest:
@@ -292,8 +311,8 @@ class Verifier:
             raise Unavailable("policy.gone", "the policy of this presentation was taken away: ask again")
         return policy
 
-    def _remember(self, presentation: Presentation, outcome: _Outcome) -> None:
-        self._outcomes[presentation.id] = outcome
+    def _remember(self, presentation_id: str, outcome: _Outcome) -> None:
+        self._outcomes[presentation_id] = outcome
         while len(self._outcomes) > MAX_OUTCOMES:
             self._outcomes.popitem(last=False)
 
@@ -319,15 +338,3 @@ def _refusal(check: str, presentation: Presentation, now: datetime) -> Verdict:
 
 def _measured(verified: VerifiedAnswer, seconds: float) -> Measured:
     return Measured(verified.mechanism, round(seconds * 1000), verified.size)
-
-
-def _is_code(presentation: Presentation, response_code: Secret | None) -> bool:
-    return (
-        response_code is not None
-        and presentation.response_code_hash is not None
-        and hmac.compare_digest(_hash(response_code), presentation.response_code_hash)
-    )
-
-
-def _hash(secret: Secret) -> bytes:
-    return hashlib.sha256(secret.reveal()).digest()

@@ -26,6 +26,7 @@ from diptych.formats.strict_json import Json
 from diptych.private import Secret
 from diptych.protocols.oauth import form
 from diptych.protocols.openid4vp import request_object, response
+from diptych.roles.verifier import service
 from diptych.roles.verifier.model import FINAL
 from diptych.roles.verifier.service import Asked, Result, Verifier
 from diptych.web import errors
@@ -130,9 +131,10 @@ class _Endpoints:
         return StreamingResponse(stream, status_code=201, media_type=ND_JSON, headers=NO_STORE)
 
     async def result(self, presentation_id: str, request: Request) -> Response:
-        _check_id(presentation_id)
         secret, code = _bearer(request), _response_code(request)
-        found = await self._wait(presentation_id, secret, code, _seconds(request))
+        if not hmac.compare_digest(service.presentation_id(secret).encode(), presentation_id.encode()):
+            raise Refused("presentation.unknown", "there is no such presentation for this secret")
+        found = await self._wait(secret, code, _seconds(request))
         return _json(_result(presentation_id, found))
 
     async def qr(self, presentation_id: str) -> Response:
@@ -160,16 +162,14 @@ class _Endpoints:
 
     async def _link_then_verdict(self, asked: Asked, first: dict[str, Json], seconds: int) -> AsyncIterator[bytes]:
         yield strict_json.encode(first) + b"\n"
-        found = await self._wait(asked.id, asked.secret, None, seconds)
+        found = await self._wait(asked.secret, None, seconds)
         yield strict_json.encode(_result(asked.id, found)) + b"\n"
 
-    async def _wait(self, presentation_id: str, secret: Secret, code: Secret | None, seconds: int) -> Result:
+    async def _wait(self, secret: Secret, code: Secret | None, seconds: int) -> Result:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
-            found = await run_in_threadpool(
-                self._verifier.result, presentation_id, secret, now=self._clock(), response_code=code
-            )
+            found = await run_in_threadpool(self._verifier.result, secret, now=self._clock(), response_code=code)
             if found.state in FINAL or loop.time() >= deadline:
                 return found
             await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - loop.time())))

@@ -1,4 +1,4 @@
-"""Presentations while they last, and verdicts: an id, a policy, a verdict, a time."""
+"""Presentations until their verdict, and verdicts: an id, a policy, a verdict, a time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,15 +14,14 @@ def upgrade() -> None:
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("expires_at", sa.Integer, nullable=False, index=True),
-        sa.Column("secret_hash", sa.LargeBinary, nullable=False),
         sa.Column("nonce", sa.Text),
         sa.Column("response_state", sa.Text),
         sa.Column("key", sa.LargeBinary),
         sa.Column("return_uri", sa.Text),
-        sa.Column("response_code_hash", sa.LargeBinary),
-        # The session is there as a whole, or it is gone; and it is gone once the presentation is over.
+        # A verdict takes its presentation's place; one that expired has no session any more.
         sa.CheckConstraint("(nonce IS NULL) = (response_state IS NULL) AND (nonce IS NULL) = (key IS NULL)"),
-        sa.CheckConstraint("(state IN ('accepted', 'refused', 'expired')) = (key IS NULL)"),
+        sa.CheckConstraint("state IN ('asked', 'fetched', 'answered', 'expired')"),
+        sa.CheckConstraint("(state = 'expired') = (key IS NULL)"),
     )
     op.create_table(
         "verdict",
