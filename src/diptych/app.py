@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
+    from diptych.roles.auditor.ports import LogFiles
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -281,6 +282,11 @@ class House:
             ),
             announce=lambda: announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}"),
         )
+
+    def log_files(self, location: str) -> "LogFiles":
+        from diptych.adapters.log_files import open_log_files
+
+        return open_log_files(location)
 
     def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
         import os

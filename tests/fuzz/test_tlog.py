@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.errors import FormatError, VerificationError
-from diptych.formats.tlog import act, checkpoint, entry, note, policy, proof, tile, tree
+from diptych.formats.tlog import act, checkpoint, entry, evidence, note, policy, proof, tile, tree
 from diptych.private import Personal
 from tests.formats.tlog_specimen import POLICY, checkpoint_of, cosigned
 
@@ -55,6 +55,14 @@ PARSERS: dict[str, Parsed] = {
     "entry": (
         lambda data: entry.parse_entry(data).encode(),
         COMMITTED.entry(policy_hash=bytes(32), label=b"\x01" * 32).encode(),
+    ),
+    "evidence of a fork": (
+        lambda data: evidence.encode_evidence(evidence.parse_evidence(data)),
+        evidence.encode_evidence(evidence.Fork(SIGNED, SIGNED, bytes(32), PATH)),
+    ),
+    "evidence of files": (
+        lambda data: evidence.encode_evidence(evidence.parse_evidence(data)),
+        evidence.encode_evidence(evidence.FilesDisagree(SIGNED, {"tile/0/000.p/3": bytes(96)})),
     ),
     "act": (lambda data: act.parse_act(data).encode(), ACT.encode()),
 }
@@ -117,6 +125,19 @@ LINES = [
 def test_texts_woven_of_the_formats_own_pieces(parser: str, pieces: list[str], header: bool) -> None:
     start = "c2sp.org/tlog-proof@v1\n" if header else ""
     check(parser, (start + "".join(pieces)).encode())
+
+
+@given(
+    path=st.sampled_from(["tile/0/000.p/3", "tile/0/000", "tile/1/000.p/1", "tile/63/000", "tile/entries/000.p/3"]),
+    other=st.sampled_from(["tile/0/000.p/1", "tile/1/000", "tile/entries/000", "tile/2/000.p/1"]),
+    first=st.binary(max_size=110) | st.sampled_from([bytes(8192), bytes(96)]),
+    second=st.binary(max_size=110) | st.sampled_from([bytes(8192), bytes(32)]),
+)
+def test_files_given_as_evidence_show_something_or_are_refused(
+    path: str, other: str, first: bytes, second: bytes
+) -> None:
+    with contextlib.suppress(VerificationError):
+        evidence.verify_evidence(evidence.FilesDisagree(SIGNED, {path: first, other: second}), policy=POLICY)
 
 
 @given(

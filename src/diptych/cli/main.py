@@ -8,6 +8,7 @@ import typer
 import diptych
 from diptych.cli.bench import bench
 from diptych.cli.issuer import issuer
+from diptych.cli.log import log
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
 from diptych.cli.terminal import AsJson
@@ -42,6 +43,7 @@ def diptych_command(
 application.add_typer(bench)
 application.add_typer(officer)
 application.add_typer(issuer)
+application.add_typer(log)
 application.add_typer(serve)
 application.add_typer(verifier)
 application.add_typer(wallet)

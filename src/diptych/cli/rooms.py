@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
+    from diptych.roles.auditor.ports import LogFiles
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -79,6 +80,10 @@ class Rooms(Protocol):
 
     def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a verifier until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def log_files(self, location: str) -> "LogFiles":
+        """The files of a public log, in a folder or below a URL."""
         ...
 
     def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:

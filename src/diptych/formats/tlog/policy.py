@@ -118,33 +118,21 @@ def verify_checkpoint(signed: SignedCheckpoint, *, policy: Policy) -> VerifiedCh
     4. Witnesses that dated their cosignature make up the quorum.
     5. Size and root do not contradict each other.
     """
-    checkpoint = signed.checkpoint
-    # 1.
-    log_keys = policy.logs_of(checkpoint.origin)
-    if not log_keys:
-        raise VerificationError("tlog.policy.origin", "the policy knows no log of this checkpoint's origin")
-    # 2.
-    verified = verify_signatures(signed, (*log_keys, *(witness.key for witness in policy.witnesses.values())))
-    # 3.
-    if not any(signature.key in log_keys for signature in verified):
-        raise VerificationError("tlog.policy.log", "no key that the policy knows for this log has signed")
+    # 1. to 3.
+    verified = _verified_signatures(signed, policy)
     # 4.
     timestamps = _observed(policy, verified)
     if not policy.is_quorum(timestamps):
         names = ", ".join(name.decode("utf-8", "replace") for name in timestamps) or "none"
         raise VerificationError("tlog.policy.quorum", f"the quorum is not met; witnesses that cosigned: {names}")
     # 5.
-    check_root(checkpoint)
+    check_root(signed.checkpoint)
     return VerifiedCheckpoint(signed, verified, tuple(timestamps), _quorum_timestamp(policy, timestamps))
 
 
 def verify_log_signature(signed: SignedCheckpoint, *, policy: Policy) -> SignedCheckpoint:
     """The checkpoint, if a known log signed it: enough to hold it against that log, not enough to rely on it."""
-    log_keys = policy.logs_of(signed.checkpoint.origin)
-    if not log_keys:
-        raise VerificationError("tlog.policy.origin", "the policy knows no log of this checkpoint's origin")
-    if not verify_signatures(signed, log_keys):
-        raise VerificationError("tlog.policy.log", "no key that the policy knows for this log has signed")
+    _verified_signatures(signed, policy)
     return signed
 
 
@@ -156,6 +144,19 @@ def verify_signatures(signed: SignedCheckpoint, keys: Sequence[VerifierKey]) -> 
         for key in dict.fromkeys(keys)
         if signature.is_from(key)
     )
+
+
+def _verified_signatures(signed: SignedCheckpoint, policy: Policy) -> tuple[VerifiedSignature, ...]:
+    # 1.
+    log_keys = policy.logs_of(signed.checkpoint.origin)
+    if not log_keys:
+        raise VerificationError("tlog.policy.origin", "the policy knows no log of this checkpoint's origin")
+    # 2.
+    verified = verify_signatures(signed, (*log_keys, *(witness.key for witness in policy.witnesses.values())))
+    # 3.
+    if not any(signature.key in log_keys for signature in verified):
+        raise VerificationError("tlog.policy.log", "no key that the policy knows for this log has signed")
+    return verified
 
 
 def parse_policy(data: bytes) -> Policy:

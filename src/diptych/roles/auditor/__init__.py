@@ -1,0 +1,1 @@
+"""The auditor: an accredited third party, offline, that changes nothing."""
