@@ -300,8 +300,8 @@ def test_an_expired_document_answers_nothing(play: Play) -> None:
 
 
 def test_a_document_that_is_not_held_is_named(play: Play) -> None:
-    with pytest.raises(Unanswerable, match=r"wallet\.no_document: .*eu\.europa\.ec\.eudi\.pid\.1"):
-        play.wallet.review(play.ask("identity_name").link, now=play.now)
+    with pytest.raises(Unanswerable, match=r"wallet\.no_document: .*example\.utopia\.residence_permit\.1"):
+        play.wallet.review(play.ask("resident").link, now=play.now)
 
 
 def without_circuits(monkeypatch: pytest.MonkeyPatch) -> None:
