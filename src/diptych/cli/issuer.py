@@ -33,7 +33,7 @@ def init(
     rooms: Rooms = context.obj
     trust_file = rooms.new_issuer(folder, url, officer_key or [], country)
     emit(
-        {"folder": str(folder), "url": url, "trust": str(trust_file)},
+        {"folder": str(folder), "url": url.rstrip("/"), "trust": str(trust_file)},
         as_json=as_json,
         prose=lambda: typer.echo(
             f"The issuer is ready in {folder}. Wallets and verifiers take {trust_file}.\n"
