@@ -168,6 +168,13 @@ def test_a_lock_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None
         open_wallet_store(tmp_path / "wallet.db", PASSPHRASE, entropy=os.urandom)
 
 
+def test_an_entry_beyond_all_sizes_is_refused_and_nothing_is_saved(tmp_path: Path) -> None:
+    store, again = sqlite(tmp_path)
+    with pytest.raises(Refused, match=r"wallet\.entry_size"):
+        store.save([Change(LICENCE, None, b"licence"), Change(COPY, None, bytes(3_000_000))])
+    assert again().read() == {}
+
+
 def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     sqlite(tmp_path)
     assert (tmp_path / "wallet.db").stat().st_mode & 0o077 == 0

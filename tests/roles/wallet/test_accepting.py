@@ -189,6 +189,26 @@ def test_an_access_token_that_the_issuer_no_longer_takes_is_asked_for_again() ->
     assert held(play) == EVERYTHING
 
 
+def test_a_challenge_that_has_expired_is_asked_for_again() -> None:
+    play = Play()
+    approval = play.approve()
+    stale = play.issuer_end.ask_nonce(play.town.url + "/nonce")
+    play.later(minutes=10)
+    line = play.issuer_line.line
+    answers = iter([stale])
+
+    class Stale:
+        def __getattr__(self, name: str) -> object:
+            return getattr(line, name)
+
+        def ask_nonce(self, url: str) -> Answer:
+            return next(answers, None) or line.ask_nonce(url)
+
+    play.issuer_line.line = Stale()
+    assert play.wallet.accept(approval.offer.link(), approval.tx_code, now=play.now).refused == ()
+    assert held(play) == EVERYTHING
+
+
 def test_two_windows_do_not_accept_at_once() -> None:
     play = Play()
     approval = play.approve()

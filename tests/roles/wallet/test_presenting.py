@@ -172,6 +172,33 @@ def test_of_two_windows_with_the_same_copy_one_is_told_to_look_again(play: Play)
     assert spent(play) == 1
 
 
+FEWER = b"""
+id = "licence_name"
+name = { en = "Name", fr = "Nom" }
+purpose = { en = "To rent you a car.", fr = "Pour vous louer une voiture." }
+[[alternatives]]
+doc_type = "org.iso.18013.5.1.mDL"
+namespace = "org.iso.18013.5.1"
+reveal = ["family_name", "birth_date"]
+mechanisms = ["mdoc"]
+[[alternatives]]
+doc_type = "eu.europa.ec.av.1"
+namespace = "eu.europa.ec.av.1"
+reveal = ["age_over_18"]
+mechanisms = ["mdoc"]
+"""
+
+
+def test_of_two_plain_answers_the_one_that_says_less_is_given(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = parse_policy(FEWER)
+    verifier = play.new_verifier([policy.registered_use()])
+    monkeypatch.setattr(verifier, "_policies", {"licence_name": policy})
+    play.meet(verifier)
+    plan = play.wallet.review(play.ask("licence_name").link, now=play.now)
+    assert [found.document.configuration_id for found in plan.disclosures] == ["proof-of-age"]
+    assert play.wallet.answer(plan, AGREED, now=play.now).is_accepted
+
+
 def test_declining_tells_the_verifier_no_and_nothing_else(play: Play) -> None:
     asked = play.ask("over_18")
     plan = play.wallet.review(asked.link, now=play.now)

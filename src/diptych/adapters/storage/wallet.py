@@ -18,7 +18,7 @@ from diptych.adapters.storage.engine import open_database, transaction
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.passphrase import SALT_BYTES, Hardness, derive_key
 from diptych.crypto.sealing import KEY_BYTES, derive, open_sealed, seal
-from diptych.errors import Conflict, FormatError, Refused, Unavailable, VerificationError
+from diptych.errors import Conflict, FormatError, Refused, VerificationError
 from diptych.formats.cbor import as_array, as_bytes, as_text, decode, encode
 from diptych.private import Secret
 from diptych.roles.wallet.ports import Change, Key, Kind
@@ -167,7 +167,7 @@ def _pad(content: bytes) -> bytes:
     needed = LENGTH_BYTES + len(content)
     size = next((size for size in SIZE_CLASSES if size >= needed), None)
     if size is None:
-        raise Unavailable("wallet.entry_size", f"an entry of a wallet has at most {SIZE_CLASSES[-1]} bytes")
+        raise Refused("wallet.entry_size", f"an entry of a wallet has at most {SIZE_CLASSES[-1]} bytes")
     return len(content).to_bytes(LENGTH_BYTES, "big") + content + bytes(size - needed)
 
 

@@ -27,7 +27,9 @@ class Contents:
         """Whom this wallet believes; `FormatError` in a wallet that was not set up to the end."""
         found = self._before.get(_TRUST)
         if found is None:
-            raise FormatError("wallet.trust_missing", "the wallet does not know whom to believe: run `init` again")
+            raise FormatError(
+                "wallet.trust_missing", "the wallet does not know whom to believe: run `diptych wallet trust`"
+            )
         return records.parse_trust(found)
 
     def grants(self) -> tuple[Grant, ...]:

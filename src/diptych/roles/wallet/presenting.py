@@ -254,7 +254,7 @@ class Presenting:
             chosen = dcql.choose(
                 verified.query,
                 can_answer=lambda credential: credential.id in candidates,
-                cost=lambda credential: 0 if credential.format == dcql.MDOC_ZK else 1,
+                cost=lambda credential: _cost(credential, candidates[credential.id]),
             )
         except Refused as error:
             raise Unanswerable(obstacles[0] if obstacles else error, verified) from error
@@ -381,6 +381,11 @@ class Presenting:
         contents = Contents(self.store.read())
         contents.put_history_entry(replace(entry, outcome=outcome))
         contents.save(self.store)
+
+
+def _cost(credential: CredentialQuery, candidate: _Candidate) -> int:
+    """How much an answer reveals: any proof less than any plain copy, then the fewer elements the better."""
+    return len(candidate.claims) + (0 if credential.format == dcql.MDOC_ZK else dcql.MAX_CLAIMS + 1)
 
 
 def _candidate(contents: Contents, credential: CredentialQuery, now: datetime) -> _Candidate:
