@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
+    from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -119,6 +120,14 @@ class House:
         from diptych.adapters import issuer_folder
 
         return issuer_folder.read_trust(folder)
+
+    def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        read_issuer(folder)  # is it an issuer's folder at all?
+        return DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE)).incidents()
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import functools

@@ -1,5 +1,6 @@
 """Many at once at a real issuer, each in a process of its own: what may happen once happens once."""
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from diptych.protocols.openid4vci.key_proof import build_key_proof
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest
 from diptych.roles.officer.model import Approval
 from diptych.roles.officer.order_file import template
-from tests.issuer_process import HttpWallet, IssuerProcess, running_issuer
+from tests.issuer_process import HttpWallet, IssuerProcess, diptych, running_issuer
 
 AT_ONCE = 10
 
@@ -58,6 +59,8 @@ def test_guesses_at_once_are_counted_one_by_one(issuer: IssuerProcess) -> None:
     assert len([text for text in said if "more and the offer is void" in text]) == 4
     assert len([text for text in said if "wrong too often" in text]) == 1
     assert guess(HttpWallet(issuer.url), approval, approval.tx_code).json()["error"] == "invalid_grant"
+    listed = json.loads(diptych("issuer", "incidents", str(issuer.folder), "--json").stdout)
+    assert [incident["kind"] for incident in listed] == ["transaction-code-guessed"]
 
 
 def test_one_wallet_of_many_redeems_a_code(issuer: IssuerProcess) -> None:

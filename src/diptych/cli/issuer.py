@@ -59,3 +59,23 @@ def add_officer(context: typer.Context, folder: Folder, key_file: KeyFile, as_js
         as_json=as_json,
         prose=lambda: typer.echo(f"Orders of the officer with key {fingerprint} are honoured from now on."),
     )
+
+
+@issuer.command()
+def incidents(context: typer.Context, folder: Folder, as_json: AsJson = False) -> None:
+    """List what should not have happened: orders that were voided, and why."""
+    rooms: Rooms = context.obj
+    found = rooms.issuer_incidents(folder)
+    emit(
+        [
+            {"order": incident.order_id.hex(), "kind": incident.kind, "at": incident.at.isoformat()}
+            for incident in found
+        ],
+        as_json=as_json,
+        prose=lambda: typer.echo(
+            "\n".join(
+                f"{incident.at.isoformat()}  {incident.kind}  order {incident.order_id.hex()}" for incident in found
+            )
+            or "Nothing happened that should not have."
+        ),
+    )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
+    from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -40,6 +41,10 @@ class Rooms(Protocol):
 
     def issuer_trust(self, folder: Path) -> bytes:
         """The trust file of an issuer's folder."""
+        ...
+
+    def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
+        """What the issuer recorded for its operator, oldest first."""
         ...
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
