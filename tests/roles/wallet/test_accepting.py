@@ -398,3 +398,19 @@ def test_metadata_of_another_issuer_is_refused() -> None:
     play.issuer_line.line = Elsewhere(play, None)
     with pytest.raises(VerificationError, match=r"metadata\.issuer"):
         play.wallet.accept(approval.offer.link(), approval.tx_code, now=play.now)
+
+
+def test_an_issuer_out_there_cannot_send_the_wallet_to_a_service_of_its_own_machine() -> None:
+    play = Play()
+    approval = play.approve()
+    offer = replace(approval.offer, issuer="https://issuer.example")
+    luring = replace(play.town.issuer.metadata(), issuer="https://issuer.example")
+
+    class Luring(Lying):
+        def fetch(self, url: str) -> Answer:
+            assert url == "https://issuer.example/.well-known/openid-credential-issuer"
+            return Answer(200, "application/json", luring.encode())
+
+    play.issuer_line.line = Luring(play, None)
+    with pytest.raises(Refused, match=r"wallet\.reach"):
+        play.wallet.accept(offer.link(), approval.tx_code, now=play.now)

@@ -305,6 +305,15 @@ def test_a_link_that_names_another_verifier_is_refused(play: Play) -> None:
         play.wallet.review(mixed, now=play.now)
 
 
+def test_a_verifier_out_there_cannot_have_the_answer_sent_to_this_machine(play: Play) -> None:
+    asked, line = play.ask("over_18"), play.verifier_line.line
+    link = asked.link.replace("http%3A%2F%2F127.0.0.1%3A8102", "https%3A%2F%2Fverifier.example")
+    assert link != asked.link
+    play.verifier_line.line = line
+    with pytest.raises(Refused, match=r"wallet\.reach"):
+        play.wallet.review(link, now=play.now)
+
+
 def test_a_request_is_served_once(play: Play) -> None:
     asked = play.ask("over_18")
     play.wallet.review(asked.link, now=play.now)

@@ -54,10 +54,17 @@ def find_issuer(line: IssuerLine, issuer: str) -> KnownIssuer:
     answer = _expect_ok(line.fetch(parse_url(issuer).well_known(ISSUER_WELL_KNOWN)))
     metadata = parse_issuer_metadata(answer.body, expected_issuer=issuer)
     server = metadata.authorization_server
+    check_reach(issuer, server, metadata.credential_endpoint, metadata.nonce_endpoint)
     answer = _expect_ok(line.fetch(parse_url(server).well_known(SERVER_WELL_KNOWN)))
-    return KnownIssuer(
-        metadata, parse_authorization_server_metadata(answer.body, expected_issuer=server).token_endpoint
-    )
+    token_endpoint = parse_authorization_server_metadata(answer.body, expected_issuer=server).token_endpoint
+    check_reach(issuer, token_endpoint)
+    return KnownIssuer(metadata, token_endpoint)
+
+
+def check_reach(first: str, *others: str) -> None:
+    """`Refused` if somebody out there (https) sends this wallet to a service of its own machine (http)."""
+    if parse_url(first).scheme == "https" and any(parse_url(other).scheme != "https" for other in others):
+        raise Refused("wallet.reach", "an address out there may not send this wallet to one on this machine")
 
 
 class Conversation:

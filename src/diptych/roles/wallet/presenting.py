@@ -30,7 +30,7 @@ from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery, MdocMe
 from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.protocols.openid4vp.zk import ZkSystem
 from diptych.roles.wallet.contents import Contents
-from diptych.roles.wallet.issuance import OK, TRY_LATER
+from diptych.roles.wallet.issuance import OK, TRY_LATER, check_reach
 from diptych.roles.wallet.model import Copy, Document, Event, HistoryEntry, Names, Outcome
 from diptych.roles.wallet.ports import Answer, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.records import whole_seconds
@@ -175,6 +175,7 @@ class Presenting:
                 trust=registration.parse_trust(contents.trust().verifiers),
                 now=now,
             )
+            check_reach(found.request_uri, verified.request.response_uri)
         except (FormatError, VerificationError, Refused) as error:
             self._note_refused(contents, found.client_id, error.check, now)
             raise
