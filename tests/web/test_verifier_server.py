@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -237,6 +238,38 @@ def test_a_body_that_does_not_say_how_long_it_is_is_cut_off(server: Server) -> N
 
     answer = server.client.post(verified.request.response_uri, content=endless(), headers={"Content-Type": FORM})
     assert answer.status_code == 413
+
+
+def test_a_body_that_trickles_in_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diptych.web.verifier.server.BODY_SECONDS", 0.1)
+    question = server.relying_party.ask("over_18")
+    verified = server.fetch(question.link)
+    waiting = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        yield b"response=a"
+        waiting.wait(1)
+        yield b"b"
+
+    answer = server.client.post(verified.request.response_uri, content=trickle(), headers={"Content-Type": FORM})
+    assert (answer.status_code, answer.json()["error"]) == (400, "http.body_time")
+    assert server.post(verified, proven(verified)).status_code == 200
+
+
+def test_many_answers_at_once_get_one_verdict(server: Server) -> None:
+    question = server.relying_party.ask("over_18")
+    verified = server.fetch(question.link)
+    body = proven(verified)
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(server.post(verified, body).status_code)) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 400, 400, 400, 400, 400]
+    assert len(server.town.store.verdicts()) == 1
 
 
 def test_a_request_is_served_once_and_an_answer_taken_once(server: Server) -> None:

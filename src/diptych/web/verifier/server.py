@@ -38,6 +38,7 @@ from diptych.web.verifier.openapi import MAX_STREAM_SECONDS, MAX_WAIT_SECONDS, N
 JSON = "application/json"
 MAX_ASK_BYTES = 8 * 1024
 MAX_FETCH_BYTES = 64 * 1024
+BODY_SECONDS = 30.0
 POLL_SECONDS = 0.3
 CHORE_SECONDS = 60.0
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -119,7 +120,7 @@ class _Endpoints:
 
     async def ask(self, request: Request) -> Response:
         self._check_key(request)
-        body = await read_body(request, max_bytes=MAX_ASK_BYTES, media_types=[JSON])
+        body = await _body(request, max_bytes=MAX_ASK_BYTES, media_type=JSON)
         question = _parse_question(body)
         asked = await run_in_threadpool(
             self._verifier.ask, question.policy, now=self._clock(), return_uri=question.return_uri
@@ -146,13 +147,13 @@ class _Endpoints:
 
     async def request_object(self, presentation_id: str, request: Request) -> Response:
         _check_id(presentation_id)
-        body = await read_body(request, max_bytes=MAX_FETCH_BYTES, media_types=[form.MEDIA_TYPE])
+        body = await _body(request, max_bytes=MAX_FETCH_BYTES, media_type=form.MEDIA_TYPE)
         compact = await run_in_threadpool(self._verifier.serve_request, presentation_id, body, now=self._clock())
         return Response(compact, media_type=request_object.MEDIA_TYPE, headers=NO_STORE)
 
     async def response(self, presentation_id: str, request: Request) -> Response:
         _check_id(presentation_id)
-        body = await read_body(request, max_bytes=response.MAX_BODY_BYTES, media_types=[form.MEDIA_TYPE])
+        body = await _body(request, max_bytes=response.MAX_BODY_BYTES, media_type=form.MEDIA_TYPE)
         redirect_uri = await run_in_threadpool(self._verifier.take_answer, presentation_id, body, now=self._clock())
         return Response(response.encode_receipt(redirect_uri), media_type=JSON, headers=NO_STORE)
 
@@ -197,6 +198,15 @@ async def _forget_from_time_to_time(verifier: Verifier, clock: Callable[[], date
         except Exception as error:  # the outermost door of this task: the next round tries again
             errors.report_bug(error)
         await asyncio.sleep(CHORE_SECONDS)
+
+
+async def _body(request: Request, *, max_bytes: int, media_type: str) -> bytes:
+    """The body, if all of it comes soon: megabytes that trickle in would each hold memory here."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(request, max_bytes=max_bytes, media_types=[media_type])
+    except TimeoutError as error:
+        raise FormatError("http.body_time", f"a body is sent within {BODY_SECONDS:.0f} seconds") from error
 
 
 def _parse_question(body: bytes) -> _Question:
