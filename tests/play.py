@@ -107,9 +107,10 @@ class Play:
         store: WalletStore | None = None,
         prover: Prover | None = None,
         proofs: ProofVerifier | None = None,
+        town: Town | None = None,
         is_encrypted: bool = True,
     ) -> None:
-        self.town = Town(catalogue=catalogue())
+        self.town = town or Town(catalogue=catalogue())
         if is_encrypted:
             self.town.issuer = replace(self.town.issuer, request_key=generate_signer())
         self.issuer_end = InProcessIssuer(self.town.issuer, lambda: self.now, self.town.entropy)
