@@ -7,7 +7,7 @@ import pytest
 from httpx import Response
 
 from diptych.crypto.signing import generate_signer
-from diptych.errors import Unavailable
+from diptych.errors import FormatError, Unavailable
 from diptych.formats.order.signed import MAX_BYTES as MAX_ORDER_BYTES
 from diptych.formats.order.signed import MEDIA_TYPE as ORDER
 from diptych.private import Secret
@@ -28,6 +28,7 @@ from diptych.protocols.openid4vci.nonce import parse_nonce_response
 from diptych.protocols.openid4vci.offer import CredentialOffer
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest
 from diptych.roles.issuer.fakes import MemoryIssuerStore
+from diptych.roles.issuer.service import Issuer
 from diptych.web.errors import status_of
 from diptych.web.issuer.server import build_server
 from tests.asgi_client import AsgiClient
@@ -301,3 +302,12 @@ def test_the_openapi_description_names_every_endpoint(client: AsgiClient) -> Non
 def test_an_unavailable_store_is_named_as_such() -> None:
 
     assert status_of(Unavailable("storage", "later", code="invalid_grant")) == 503
+
+
+@pytest.mark.parametrize("path", ["/token", "/credential", "/nonce"])
+def test_a_damaged_folder_is_not_the_clients_fault(town: Town, path: str) -> None:
+    def open_issuer() -> Issuer:
+        raise FormatError("issuer.nonce_key", "nonce.key must have 32 bytes")
+
+    server = build_server(town.url, open_issuer, clock=lambda: town.now, entropy=town.entropy)
+    expect(AsgiClient(server, town.url).post(path), 503, "issuer.nonce_key")

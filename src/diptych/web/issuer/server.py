@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 
 import diptych
 from diptych.crypto.entropy import Entropy
-from diptych.errors import DiptychError, FormatError, VerificationError
+from diptych.errors import DiptychError, FormatError, Unavailable, VerificationError
 from diptych.formats.order import signed
 from diptych.private import Secret
 from diptych.protocols.oauth import dpop, form
@@ -69,14 +69,21 @@ class _Endpoints:
         self._clock = clock
         self._entropy = entropy
 
+    def _issuer(self) -> Issuer:
+        try:
+            return self._open_issuer()
+        except DiptychError as error:
+            # Whatever is wrong with our own folder, it is not the client's fault.
+            raise Unavailable(error.check, "the issuer cannot work now; its operator has to look") from error
+
     async def metadata(self) -> Response:
-        return Response(self._open_issuer().metadata().encode(), media_type=JSON)
+        return Response(self._issuer().metadata().encode(), media_type=JSON)
 
     async def server_metadata(self) -> Response:
-        return Response(self._open_issuer().authorization_server_metadata().encode(), media_type=JSON)
+        return Response(self._issuer().authorization_server_metadata().encode(), media_type=JSON)
 
     async def token(self, request: Request) -> Response:
-        issuer, now = self._open_issuer(), self._clock()
+        issuer, now = self._issuer(), self._clock()
         try:
             body = await read_body(request, max_bytes=token.MAX_REQUEST_BYTES, media_types=[form.MEDIA_TYPE])
             tokens = issuer.issue_tokens(
@@ -88,14 +95,14 @@ class _Endpoints:
         return self._with_dpop_nonce(response, issuer, now)
 
     async def nonce(self, request: Request) -> Response:
-        issuer, now = self._open_issuer(), self._clock()
+        issuer, now = self._issuer(), self._clock()
         await read_any_body(request, max_bytes=MAX_NONCE_REQUEST_BYTES)
         nonce = issuer.c_nonce(now=now, entropy=self._entropy)
         # OpenID4VCI 1.0, 7.2: and a nonce for the DPoP proof that comes next.
         return self._with_dpop_nonce(Response(nonce.encode(), media_type=JSON, headers=NO_STORE), issuer, now)
 
     async def credential(self, request: Request) -> Response:
-        issuer, now = self._open_issuer(), self._clock()
+        issuer, now = self._issuer(), self._clock()
         try:
             access_token, proof = _access_token(request), _dpop(request)
             is_encrypted = media_type(request) == credential.ENCRYPTED_MEDIA_TYPE
@@ -121,11 +128,11 @@ class _Endpoints:
 
     async def orders(self, request: Request) -> Response:
         body = await read_body(request, max_bytes=signed.MAX_BYTES, media_types=[signed.MEDIA_TYPE])
-        receipt = self._open_issuer().accept_order(body, now=self._clock())
+        receipt = self._issuer().accept_order(body, now=self._clock())
         return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
 
     async def health(self) -> Response:
-        self._open_issuer().check()
+        self._issuer().check()
         return Response(b'{"status":"ok"}', media_type=JSON, headers=NO_STORE)
 
     def _with_dpop_nonce(self, response: Response, issuer: Issuer, now: datetime) -> Response:
