@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.errors import FormatError, VerificationError
+from diptych.errors import DiptychError, FormatError, VerificationError
 from diptych.formats.tlog import act, checkpoint, entry, evidence, note, policy, proof, tile, tree
 from diptych.private import Personal
-from tests.formats.tlog_specimen import POLICY, checkpoint_of, cosigned
+from diptych.protocols.witnessing import add_checkpoint
+from tests.formats.tlog_specimen import POLICY, WITNESS_SIGNERS, checkpoint_of, cosigned
 
 ENTRIES = [b"one", b"two", b"three"]
 SIGNED = cosigned(checkpoint_of(ENTRIES))
@@ -63,6 +64,10 @@ PARSERS: dict[str, Parsed] = {
     "evidence of files": (
         lambda data: evidence.encode_evidence(evidence.parse_evidence(data)),
         evidence.encode_evidence(evidence.FilesDisagree(SIGNED, {"tile/0/000.p/3": bytes(96)})),
+    ),
+    "request to a witness": (
+        lambda data: add_checkpoint.parse_add_checkpoint(data).encode(),
+        add_checkpoint.AddCheckpoint(2, PATH, SIGNED).encode(),
     ),
     "act": (lambda data: act.parse_act(data).encode(), ACT.encode()),
 }
@@ -125,6 +130,21 @@ LINES = [
 def test_texts_woven_of_the_formats_own_pieces(parser: str, pieces: list[str], header: bool) -> None:
     start = "c2sp.org/tlog-proof@v1\n" if header else ""
     check(parser, (start + "".join(pieces)).encode())
+
+
+@given(
+    status=st.sampled_from([200, 400, 403, 404, 409, 422, 500]),
+    media_type=st.sampled_from(["text/plain", add_checkpoint.SIZE_MEDIA_TYPE]),
+    body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.integers().map(lambda n: f"{n}\n".encode()),
+)
+def test_any_answer_of_a_witness_is_believed_or_refused(status: int, media_type: str, body: bytes) -> None:
+    keys = [signer.verifier_key for signer in WITNESS_SIGNERS[0]]
+    with contextlib.suppress(DiptychError):
+        found = add_checkpoint.read_answer(
+            add_checkpoint.Answer(status, media_type, body), checkpoint=SIGNED, keys=keys
+        )
+        assert isinstance(found, add_checkpoint.OtherSize)
+        assert f"{found.size}\n".encode() == body
 
 
 @given(

@@ -3,12 +3,13 @@
 Whose signatures count is left to `policy`. Ours carry no extension lines: an ML-DSA-44 signature does not cover them.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from diptych.errors import FormatError, VerificationError
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.lines import decode_decimal, decode_hash, encode_base64
-from diptych.formats.tlog.note import Note, NoteSignature, parse_note
+from diptych.formats.tlog.note import Note, NoteSignature, VerifierKey, parse_note
 
 MAX_ORIGIN_BYTES = 255  # tlog-cosignature, "ML-DSA-44 signed message": log_origin<1..2^8-1>
 
@@ -42,6 +43,11 @@ class SignedCheckpoint:
     def with_signatures(self, signatures: tuple[NoteSignature, ...]) -> "SignedCheckpoint":
         """The same checkpoint, with `signatures` added, each once."""
         return SignedCheckpoint(self.checkpoint, self.note.with_signatures(signatures))
+
+    def only_signed_by(self, keys: Collection[VerifierKey]) -> "SignedCheckpoint":
+        """The same checkpoint with the signature lines that name one of `keys`, each once, and no others."""
+        kept = [signature for signature in self.note.signatures if any(map(signature.is_from, keys))]
+        return SignedCheckpoint(self.checkpoint, Note(self.note.text, tuple(dict.fromkeys(kept))))
 
 
 def sign(checkpoint: Checkpoint, signatures: tuple[NoteSignature, ...]) -> SignedCheckpoint:

@@ -1,0 +1,1 @@
+"""Getting a log's checkpoints cosigned (c2sp.org/tlog-witness): what logs ask, what witnesses answer."""
