@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
-from diptych.errors import Conflict, DiptychError
+from diptych.errors import Conflict, DiptychError, Unavailable
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
 from diptych.private import Secret
@@ -131,12 +131,19 @@ class Wallet:
     def _renew(self, documents: tuple[Document, ...], now: datetime) -> Renewed:
         renewed: list[Document] = []
         failures: list[RenewalFailure] = []
+        silent: dict[str, Unavailable] = {}
         with self.store.acting():
             for document in documents:
                 try:
+                    if document.issuer in silent:
+                        # Who waits for one answer in vain does not wait for the next.
+                        raise silent[document.issuer]
                     renewed.append(self._receiving.renew(document, now=now))
                 except Conflict:
                     raise
+                except Unavailable as error:
+                    silent[document.issuer] = error
+                    failures.append(RenewalFailure(document, error.check, error.message))
                 except DiptychError as error:
                     failures.append(RenewalFailure(document, error.check, error.message))
         return Renewed(tuple(renewed), tuple(failures))
