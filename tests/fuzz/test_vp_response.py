@@ -23,7 +23,7 @@ def _opens(body: bytes) -> None:
         found = response.parse_body(body)
         if isinstance(found, EncryptedResponse):
             response.open_response(
-                found, parties.ENCRYPTION.private_key(), expected_kid="kid-1", expected_state="state"
+                found, parties.ENCRYPTION.private_key(), expected_kid="kid-1", expected_state="state", now=parties.NOW
             )
 
 

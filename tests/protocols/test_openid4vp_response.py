@@ -33,14 +33,18 @@ def posted(presentations: dict[str, list[bytes]]) -> EncryptedResponse:
 
 def test_an_answer_opens_for_its_request() -> None:
     key = parties.ENCRYPTION.private_key()
-    opened = response.open_response(posted({"proof": [b"1"]}), key, expected_kid="kid-1", expected_state=STATE)
+    opened = response.open_response(
+        posted({"proof": [b"1"]}), key, expected_kid="kid-1", expected_state=STATE, now=parties.NOW
+    )
     assert opened == Response({"proof": (b"1",)}, STATE)
 
 
 def test_an_answer_as_large_as_a_proof_opens() -> None:
     key = parties.ENCRYPTION.private_key()
     large = bytes(1_000_000)
-    opened = response.open_response(posted({"proof": [large]}), key, expected_kid="kid-1", expected_state=STATE)
+    opened = response.open_response(
+        posted({"proof": [large]}), key, expected_kid="kid-1", expected_state=STATE, now=parties.NOW
+    )
     assert opened.presentations == {"proof": (large,)}
 
 
@@ -53,7 +57,7 @@ def test_an_answer_to_another_session_is_refused_by_name() -> None:
         ("kid-1", key, "another", "response.state"),
     ):
         with pytest.raises(VerificationError) as error:
-            response.open_response(answer, private_key, expected_kid=kid, expected_state=state)
+            response.open_response(answer, private_key, expected_kid=kid, expected_state=state, now=parties.NOW)
         assert error.value.check == check
 
 
@@ -66,6 +70,7 @@ def test_an_answer_without_a_state_is_refused() -> None:
             parties.ENCRYPTION.private_key(),
             expected_kid="kid-1",
             expected_state=STATE,
+            now=parties.NOW,
         )
 
 

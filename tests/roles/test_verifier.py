@@ -561,6 +561,31 @@ def test_anything_but_one_document_is_refused(change: Callable[[DeviceResponse],
     refused(town, asked, shown(verified, DRIVER, "category_B_valid", change=change), check)
 
 
+@pytest.mark.parametrize("copies", [0, 2])
+def test_anything_but_one_proof_is_refused(copies: int) -> None:
+    town = Town()
+    asked, verified = drive(town)
+    values = {"category_B_valid": True}
+    documents = (verifying.zk_document(DRIVER, values),) * copies
+    body = verifying.answer(verified, "0-longfellow", DeviceResponse(zk_documents=documents).encode())
+    refused(town, asked, body, "presentation.format")
+
+
+def test_a_plain_document_in_the_place_of_a_proof_is_refused_even_where_it_would_do_as_a_fallback() -> None:
+    town = Town()
+    asked, verified = drive(town)
+    refused(town, asked, shown(verified, DRIVER, "category_B_valid", query_id="0-longfellow"), "presentation.format")
+
+
+def test_a_policy_that_was_taken_away_answers_nothing() -> None:
+    store = MemoryVerifierStore()
+    town = Town(store=store)
+    asked = town.ask("over_18")
+    verified = town.fetch(asked)
+    later = Town(store=store, policies={"drive_category_b": POLICIES["drive_category_b"]})
+    turned_away(later, asked, proven(verified), "policy.gone")
+
+
 def test_two_alternatives_at_once_are_refused() -> None:
     town = Town()
     asked, verified = drive(town)
@@ -573,7 +598,7 @@ def _payload(body: bytes, town: Town, asked: Asked) -> bytes:
     found = town.store.presentation(asked.id)
     assert found is not None
     assert found.session is not None
-    return jwe.decrypt(body.removeprefix(b"response=").decode(), found.session.key.private_key())
+    return jwe.decrypt(body.removeprefix(b"response=").decode(), found.session.key.private_key(), now=NOW)
 
 
 def test_bytes_that_are_no_device_response_are_refused() -> None:

@@ -54,7 +54,9 @@ class InProcessIssuer:
     def ask_credential(self, url: str, body: bytes, *, media_type: str, access_token: Secret, dpop: str) -> Answer:
         self._expect(url, CREDENTIALS_PATH)
         try:
-            request = self.issuer.read_request(body, is_encrypted=media_type == credential.ENCRYPTED_MEDIA_TYPE)
+            request = self.issuer.read_request(
+                body, is_encrypted=media_type == credential.ENCRYPTED_MEDIA_TYPE, now=self._clock()
+            )
             response = self.issuer.issue_credentials(
                 request, access_token=access_token, dpop=dpop, now=self._clock(), entropy=self._entropy
             )

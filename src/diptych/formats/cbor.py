@@ -6,7 +6,7 @@ for the moment. What the values mean is left to COSE and mdoc.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import isfinite
@@ -114,7 +114,9 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> CborValue:
 
 def encode(value: Encodable) -> bytes:
     """Preferred serialization of `value`, maps in the order given; `FormatError` for what CBOR here cannot say."""
-    return b"".join(_encoded(value))
+    out = bytearray()
+    _append(out, value)
+    return bytes(out)
 
 
 # Readers for one expected shape each: the value with its type, or `FormatError` under the caller's check name.
@@ -289,62 +291,68 @@ class _Reader:
             raise FormatError("cbor.truncated", "the input ends before the CBOR item does")
 
 
-def _encoded(value: Encodable) -> Iterator[bytes]:
-    if value is None or isinstance(value, bool):
-        yield {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
-    elif isinstance(value, int):
-        yield _head(UNSIGNED, value) if value >= 0 else _head(NEGATIVE, -1 - value)
-    elif isinstance(value, float):
-        yield _encoded_float(value)
+def _append(out: bytearray, value: Encodable) -> None:
+    """One item onto `out`. Texts, bytes and maps first: documents are made of those."""
+    if isinstance(value, str):
+        _append_text(out, value)
     elif isinstance(value, bytes):
-        yield _head(BYTES, len(value))
-        yield value
-    elif isinstance(value, str):
-        yield from _encoded_text(value)
+        _append_head(out, BYTES, len(value))
+        out += value
+    elif isinstance(value, dict):
+        _append_map(out, value)
+    elif value is None or isinstance(value, bool):
+        out += {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
+    elif isinstance(value, int):
+        _append_head(out, *((UNSIGNED, value) if value >= 0 else (NEGATIVE, -1 - value)))
     elif isinstance(value, Verbatim):
-        yield value.raw
-    elif isinstance(value, Tag | EncodedCbor | TDate | FullDate):
-        yield from _encoded_tag(value)
+        out += value.raw
+    elif isinstance(value, EncodedCbor):
+        _append_head(out, TAG, TAG_ENCODED_CBOR)
+        _append_head(out, BYTES, len(value.raw))
+        out += value.raw
+    elif isinstance(value, TDate | FullDate):
+        _append_head(out, TAG, TAG_TDATE if isinstance(value, TDate) else TAG_FULL_DATE)
+        _append_text(out, value.text)
+    elif isinstance(value, Tag):
+        _append_head(out, TAG, value.number)
+        _append(out, value.value)
+    elif isinstance(value, float):
+        out += _encoded_float(value)
     elif isinstance(value, Mapping):
-        yield _head(MAP, len(value))
-        for key, member_value in value.items():
-            yield from _encoded(key)
-            yield from _encoded(member_value)
+        _append_map(out, value)
     elif isinstance(value, Sequence):
-        yield _head(ARRAY, len(value))
+        _append_head(out, ARRAY, len(value))
         for member_value in value:
-            yield from _encoded(member_value)
+            _append(out, member_value)
     else:
         raise FormatError("cbor.type", "this type of value has no CBOR encoding here")
 
 
-def _encoded_text(value: str) -> Iterator[bytes]:
+def _append_map(out: bytearray, value: Mapping[CborKey, Encodable] | Mapping[str, Encodable]) -> None:
+    _append_head(out, MAP, len(value))
+    for key, member_value in value.items():
+        _append(out, key)
+        _append(out, member_value)
+
+
+def _append_text(out: bytearray, value: str) -> None:
     try:
         raw = value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise FormatError("cbor.text", "a text is not UTF-8") from error
-    yield _head(TEXT, len(raw))
-    yield raw
+    _append_head(out, TEXT, len(raw))
+    out += raw
 
 
-def _encoded_tag(value: Tag | EncodedCbor | TDate | FullDate) -> Iterator[bytes]:
-    if isinstance(value, EncodedCbor):
-        yield _head(TAG, TAG_ENCODED_CBOR)
-        yield from _encoded(value.raw)
-    elif isinstance(value, Tag):
-        yield _head(TAG, value.number)
-        yield from _encoded(value.value)
-    else:
-        yield _head(TAG, TAG_TDATE if isinstance(value, TDate) else TAG_FULL_DATE)
-        yield from _encoded(value.text)
-
-
-def _head(major: int, argument: int) -> bytes:
+def _append_head(out: bytearray, major: int, argument: int) -> None:
     if argument < 24:
-        return bytes((major << 5 | argument,))
+        out.append(major << 5 | argument)
+        return
     for extra, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if argument < 1 << (8 * size):
-            return bytes((major << 5 | extra,)) + argument.to_bytes(size, "big")
+            out.append(major << 5 | extra)
+            out += argument.to_bytes(size, "big")
+            return
     raise FormatError("cbor.integer", "an integer has more than 64 bits")
 
 

@@ -1,6 +1,7 @@
 """Token requests, credential requests and responses, nonces, issuer metadata."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -33,6 +34,7 @@ from diptych.protocols.openid4vci.nonce import NonceResponse, parse_nonce_respon
 from diptych.protocols.openid4vci.offer import GRANT_PRE_AUTHORIZED
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest, parse_token_request
 
+NOW = datetime(2026, 6, 15, tzinfo=UTC)
 KEY = generate_signer()
 REQUEST = CredentialRequest("driving-licence", ("a.b.c", "d.e.f"))
 ENCRYPTED = CredentialRequest("driving-licence", ("a.b.c",), ResponseEncryption(KEY.public_key, "A128GCM", "key 1"))
@@ -88,20 +90,20 @@ def test_a_credential_request_comes_back_as_it_was(request_: CredentialRequest) 
 def test_an_encrypted_credential_request_comes_back_as_it_was() -> None:
     body = encrypt_request(ENCRYPTED, KEY.public_key, kid="issuer key")
     assert jwe.header(body.decode())["kid"] == "issuer key"
-    assert decrypt_request(body, KEY.private_key()) == ENCRYPTED
+    assert decrypt_request(body, KEY.private_key(), now=NOW) == ENCRYPTED
 
 
 @pytest.mark.parametrize("body", [b"", b"a.b.c.d.e", b"\xff"])
 def test_an_encrypted_request_that_does_not_open_is_refused(body: bytes) -> None:
     with pytest.raises(FormatError) as caught:
-        decrypt_request(body, KEY.private_key())
+        decrypt_request(body, KEY.private_key(), now=NOW)
     assert caught.value.code == "invalid_encryption_parameters"
 
 
 def test_a_request_encrypted_to_another_key_is_refused() -> None:
     body = encrypt_request(REQUEST, generate_signer().public_key, kid="x")
     with pytest.raises(FormatError) as caught:
-        decrypt_request(body, KEY.private_key())
+        decrypt_request(body, KEY.private_key(), now=NOW)
     assert caught.value.code == "invalid_encryption_parameters"
 
 
@@ -160,9 +162,9 @@ def test_a_credential_response_comes_back_as_it_was_in_clear_and_encrypted() -> 
         "enc": "A128GCM",
         "kid": "key 1",
     }
-    assert decrypt_response(body, KEY.private_key()) == response
+    assert decrypt_response(body, KEY.private_key(), now=NOW) == response
     with pytest.raises(VerificationError):
-        decrypt_response(body, generate_signer().private_key())
+        decrypt_response(body, generate_signer().private_key(), now=NOW)
 
 
 @pytest.mark.parametrize(

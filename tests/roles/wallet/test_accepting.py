@@ -209,6 +209,16 @@ def test_a_challenge_that_has_expired_is_asked_for_again() -> None:
     assert held(play) == EVERYTHING
 
 
+@pytest.mark.parametrize("minutes", [-7, 7])
+def test_a_clock_that_is_off_is_what_the_person_is_told_to_check(minutes: int) -> None:
+    play = Play()
+    approval = play.approve()
+    with pytest.raises(Refused, match=r"issuer\.invalid_dpop_proof: .*clock"):
+        play.wallet.accept(approval.offer.link(), approval.tx_code, now=play.now + timedelta(minutes=minutes))
+    play.wallet.accept(approval.offer.link(), approval.tx_code, now=play.now)
+    assert held(play) == EVERYTHING
+
+
 def test_two_windows_do_not_accept_at_once() -> None:
     play = Play()
     approval = play.approve()
@@ -235,7 +245,7 @@ class Lying:
 
     def ask_credential(self, url: str, body: bytes, *, media_type: str, **named: object) -> Answer:
         issuer = self.play.town.issuer
-        request = issuer.read_request(body, is_encrypted=True)
+        request = issuer.read_request(body, is_encrypted=True, now=self.play.now)
         honest = issuer.issue_credentials(
             request, now=self.play.now, entropy=self.play.town.entropy, **named
         ).credentials

@@ -3,19 +3,23 @@
 Encrypts to a recipient's public key and says nothing about the sender: who spoke is in what was signed inside.
 """
 
+from datetime import datetime
+
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwe as joserfc_jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from diptych.crypto import algorithms
+from diptych.crypto.algorithms import ECDH_ES, Use
 from diptych.crypto.signing import PublicKey
 from diptych.errors import FormatError, VerificationError
 from diptych.formats import base64url, strict_json
 from diptych.formats.jose import jwk
 from diptych.formats.strict_json import Json
 
-KEY_AGREEMENT = "ECDH-ES"
-CONTENT_ENCRYPTIONS = ("A256GCM", "A128GCM")
+KEY_AGREEMENT = ECDH_ES.name
+CONTENT_ENCRYPTIONS = algorithms.names(Use.ENCRYPTION)
 MAX_BYTES = 4 * 1024 * 1024  # a zero-knowledge proof is up to 1 MB before two base64 layers
 KNOWN_HEADERS = frozenset({"alg", "enc", "kid", "epk", "apu", "apv", "typ", "cty"})
 
@@ -49,9 +53,13 @@ def header(compact: str) -> dict[str, Json]:
     return found
 
 
-def decrypt(compact: str, private_key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The plaintext of a compact JWE made for `private_key`; `VerificationError` if it does not open."""
-    header(compact)
+def decrypt(compact: str, private_key: ec.EllipticCurvePrivateKey, *, now: datetime) -> bytes:
+    """The plaintext of a compact JWE made for `private_key`.
+
+    `VerificationError` if it does not open, or an algorithm of it is no longer accepted.
+    """
+    encryption = algorithms.named(header(compact).get("enc"), Use.ENCRYPTION)
+    algorithms.check_accepted((ECDH_ES, encryption), now=now)
     key = ECKey.import_key(private_key)
     try:
         opened = joserfc_jwe.decrypt_compact(compact, key, registry=_limits())

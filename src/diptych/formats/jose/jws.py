@@ -6,18 +6,21 @@ An `UnverifiedJws` may be looked at to find the key (its header's `jwk`, `x5c` o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from joserfc import jws as joserfc_jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from diptych.crypto import algorithms
+from diptych.crypto.algorithms import Use
 from diptych.crypto.signing import PublicKey, Signer
 from diptych.errors import FormatError, VerificationError
 from diptych.formats import base64url, strict_json
 from diptych.formats.jose import jwk
 from diptych.formats.strict_json import Json
 
-ALGORITHMS = ("ES256",)
+ALGORITHMS = algorithms.names(Use.SIGNATURE)
 MAX_BYTES = 256 * 1024
 MAX_HEADER_BYTES = 16 * 1024  # certificate chains (`x5c`) travel in headers; the library's own limit is 512
 KNOWN_HEADERS = frozenset({"alg", "typ", "kid", "jwk", "x5c"})
@@ -67,8 +70,12 @@ def parse(compact: str, *, expected_typ: str) -> UnverifiedJws:
     return UnverifiedJws(compact, header, payload)
 
 
-def verify(unverified: UnverifiedJws, public_key: PublicKey) -> VerifiedJws:
-    """The claims, once the signature by `public_key` holds; else `VerificationError`. Checks no claim."""
+def verify(unverified: UnverifiedJws, public_key: PublicKey, *, now: datetime) -> VerifiedJws:
+    """The claims, once the signature by `public_key` holds under an algorithm still accepted; checks no claim.
+
+    `VerificationError` otherwise.
+    """
+    algorithms.check_accepted((algorithms.named(unverified.header.get("alg"), Use.SIGNATURE),), now=now)
     key = ECKey.import_key({name: str(value) for name, value in jwk.encode(public_key).items()})
     try:
         joserfc_jws.deserialize_compact(unverified.compact, key, algorithms=list(ALGORITHMS), registry=_limits())

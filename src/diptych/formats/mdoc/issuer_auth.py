@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from diptych.crypto import algorithms
 from diptych.errors import VerificationError
 from diptych.formats.cbor import CborValue
 from diptych.formats.cose import sign1
@@ -37,7 +38,7 @@ def verify_issuer_auth(
 ) -> VerifiedIssuerAuth:
     """The claims that `signer` signed for a document of this type, valid at `now`, or `VerificationError`.
 
-    1. The signer's key signed the MSO.
+    1. The signer's key signed the MSO, with algorithms that are still accepted.
     2. The MSO is of a version known here.
     3. Its digests are SHA-256.
     4. It is for the expected docType.
@@ -46,6 +47,7 @@ def verify_issuer_auth(
     7. Every item has a digest in the MSO, and it is the digest of the item's bytes as they came.
     """
     # 1. ISO 18013-5 9.3.1, step 2.
+    algorithms.check_accepted((algorithms.ES256, algorithms.SHA_256), now=now)
     try:
         payload = sign1.verify(issuer_signed.issuer_auth, certificate.public_key(signer))
     except VerificationError as error:

@@ -6,6 +6,7 @@ Leaves to others whether the answer is the one that was asked for, and whether t
 from dataclasses import dataclass
 from datetime import datetime
 
+from diptych.crypto import algorithms
 from diptych.crypto.signing import PublicKey, SoftwareSigner
 from diptych.errors import VerificationError
 from diptych.formats.cbor import CborValue
@@ -109,6 +110,8 @@ def verify_document(
     if issued.has_status:
         raise VerificationError("mdoc.status", "the document names a status list, and none can be read here")
     # 4. 9.3.1, steps of mdoc authentication (9.1.3).
+    is_signed = isinstance(document.device_signed.device_auth, UnverifiedSign1)
+    algorithms.check_accepted((algorithms.ES256 if is_signed else algorithms.HMAC_256_256,), now=now)
     verify_device(document, transcript=transcript, device_key=issued.device_key, reader_key=reader_key)
     # 5. 9.1.2.4, keyAuthorizations.
     device_claims: dict[tuple[str, str], Personal[CborValue]] = {}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives import serialization
 
+from diptych.crypto import algorithms
 from diptych.crypto.signing import PublicKey, Signer
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats.cose import sign1
@@ -76,7 +77,7 @@ def verify_signed_order(
     """The order, once all of this holds:
 
     1. it names an officer whose key is honoured here (else `Refused`: nobody here answers for it);
-    2. that key signed it, as an order;
+    2. that key signed it, as an order, with an algorithm that is still accepted;
     3. it is meant for this issuer;
     4. it has not expired, and does not live longer than `MAX_LIFETIME`.
 
@@ -88,6 +89,7 @@ def verify_signed_order(
     if officer is None:
         raise Refused("order.officer", "this issuer does not honour that officer's key: add it to its officers first")
     # 2
+    algorithms.check_accepted((algorithms.ES256,), now=now)
     sign1.verify(unverified.signature, officer, external_aad=_PURPOSE)
     # 3
     if order.issuer != expected_issuer:

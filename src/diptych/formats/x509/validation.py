@@ -12,11 +12,13 @@ from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmOID
 
+from diptych.crypto import algorithms
 from diptych.errors import VerificationError
 from diptych.formats.x509 import certificate
 from diptych.formats.x509.profiles import DOCUMENT_SIGNER, DOCUMENT_SIGNER_VALIDITY, READER, READER_VALIDITY
 
 READER_INTERMEDIATES = 1
+ALGORITHMS = (algorithms.ES256, algorithms.SHA_256)
 
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
@@ -32,6 +34,7 @@ def verify_document_signer(chain: Sequence[bytes], *, roots: Sequence[bytes], no
     4. Its extended key usage is critical and is the expected purpose, alone.
     5. Its key identifiers are there, and its authority's is that of its issuer.
     6. It names its issuer's contact and the place of its revocation list, and its issuer's country is its own.
+    7. The algorithms that it rests on are still accepted.
     """
     leaf, issuer = _verify_path(chain, roots=roots, now=now, intermediates=0)  # 1
     _verify_leaf(leaf, issuer, purpose=DOCUMENT_SIGNER, longest=DOCUMENT_SIGNER_VALIDITY)  # 2-5
@@ -40,16 +43,18 @@ def verify_document_signer(chain: Sequence[bytes], *, roots: Sequence[bytes], no
     _required(leaf, x509.CRLDistributionPoints, "x509.crl")
     if _countries(leaf) != _countries(issuer) or len(_countries(leaf)) != 1:
         raise VerificationError("x509.country", "a document signer is of one country, its root's")
+    algorithms.check_accepted(ALGORITHMS, now=now)  # 7
     return leaf
 
 
 def verify_reader(chain: Sequence[bytes], *, roots: Sequence[bytes], now: datetime) -> x509.Certificate:
     """The leaf of `chain` as a reader under one of the roots, with one authority between them at most.
 
-    Steps 1 to 5 of `verify_document_signer`, with the reader's purpose and length of life.
+    Steps 1 to 5 and 7 of `verify_document_signer`, with the reader's purpose and length of life.
     """
     leaf, issuer = _verify_path(chain, roots=roots, now=now, intermediates=READER_INTERMEDIATES)
     _verify_leaf(leaf, issuer, purpose=READER, longest=READER_VALIDITY)
+    algorithms.check_accepted(ALGORITHMS, now=now)  # 7
     return leaf
 
 

@@ -92,7 +92,7 @@ def verify_proof(
         unverified = jws.parse(compact, expected_typ=TYP)
         public_key = jwk.parse(unverified.header.get("jwk"))
         # 2.
-        claims = jws.verify(unverified, public_key).claims
+        claims = jws.verify(unverified, public_key, now=now).claims
         jti, htm, htu = (strict_json.text(claims, name) for name in ("jti", "htm", "htu"))
         iat = strict_json.integer(claims, "iat")
         nonce = strict_json.text(claims, "nonce") if "nonce" in claims else None

@@ -5,6 +5,7 @@ yet to verify.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -107,12 +108,12 @@ def encrypt_request(request: CredentialRequest, recipient: PublicKey, *, kid: st
     return jwe.encrypt(request.encode(), recipient, kid=kid).encode("ascii")
 
 
-def decrypt_request(body: bytes, private_key: ec.EllipticCurvePrivateKey) -> CredentialRequest:
+def decrypt_request(body: bytes, private_key: ec.EllipticCurvePrivateKey, *, now: datetime) -> CredentialRequest:
     """The request in an encrypted body; `FormatError` if it does not open or is no request."""
     if len(body) > 2 * MAX_REQUEST_BYTES:
         raise FormatError("credential.size", "the encrypted request is too long", code=INVALID_CREDENTIAL_REQUEST)
     try:
-        plaintext = jwe.decrypt(body.decode("ascii"), private_key)
+        plaintext = jwe.decrypt(body.decode("ascii"), private_key, now=now)
     except (FormatError, VerificationError, UnicodeDecodeError) as error:
         raise FormatError(
             "credential.encrypted",
@@ -129,7 +130,7 @@ def encrypt_response(response: CredentialResponse, encryption: ResponseEncryptio
     ).encode("ascii")
 
 
-def decrypt_response(body: bytes, private_key: ec.EllipticCurvePrivateKey) -> CredentialResponse:
+def decrypt_response(body: bytes, private_key: ec.EllipticCurvePrivateKey, *, now: datetime) -> CredentialResponse:
     """The response in an encrypted body. `VerificationError` if it does not open with our key."""
     if len(body) > 2 * MAX_RESPONSE_BYTES:
         raise FormatError("credential.size", "the encrypted response is too long")
@@ -137,7 +138,7 @@ def decrypt_response(body: bytes, private_key: ec.EllipticCurvePrivateKey) -> Cr
         compact = body.decode("ascii")
     except UnicodeDecodeError as error:
         raise FormatError("credential.encrypted", "an encrypted response is a compact JWE") from error
-    return parse_credential_response(jwe.decrypt(compact, private_key))
+    return parse_credential_response(jwe.decrypt(compact, private_key, now=now))
 
 
 def _proofs(members: dict[str, Json]) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def verify_key_proofs(
                 raise FormatError("key_proof.key", "the key belongs in 'jwk', and only there")
             public_key = jwk.parse(unverified.header.get("jwk"))
             # 2.
-            claims = jws.verify(unverified, public_key).claims
+            claims = jws.verify(unverified, public_key, now=now).claims
             # 3.
             if strict_json.text(claims, "aud") != expected_issuer:
                 raise VerificationError("key_proof.aud", f"the key proof must be for {expected_issuer}")

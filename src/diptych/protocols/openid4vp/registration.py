@@ -93,7 +93,7 @@ def verify(compact: str, *, registrars: Sequence[PublicKey], expected_subject: s
     3. In its time.
     """
     unverified = jws.parse(compact, expected_typ=TYP)
-    registration = parse(_verified_claims(unverified, registrars))  # 1
+    registration = parse(_verified_claims(unverified, registrars, now))  # 1
     if registration.subject != expected_subject:  # 2
         raise VerificationError("registration.subject", "the registration is another verifier's", code="access_denied")
     if not registration.issued - CLOCK_SKEW <= now < registration.expires:  # 3
@@ -183,12 +183,13 @@ def moment(members: dict[str, Json], name: str) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _verified_claims(unverified: jws.UnverifiedJws, registrars: Sequence[PublicKey]) -> dict[str, Json]:
+def _verified_claims(unverified: jws.UnverifiedJws, registrars: Sequence[PublicKey], now: datetime) -> dict[str, Json]:
     for registrar in registrars:
         try:
-            return jws.verify(unverified, registrar).claims
-        except VerificationError:
-            continue
+            return jws.verify(unverified, registrar, now=now).claims
+        except VerificationError as error:
+            if error.check != "jws.signature":
+                raise
     raise VerificationError("registration.registrar", "no trusted registrar signed this", code="access_denied")
 
 

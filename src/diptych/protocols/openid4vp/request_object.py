@@ -204,7 +204,7 @@ def verify(
             "request.client_id", "the certificate is not the one that the link names", code="invalid_request"
         )
     leaf = validation.verify_reader(chain, roots=trust.roots, now=now)  # 2
-    claims = jws.verify(unverified, certificate.public_key(leaf)).claims  # 3
+    claims = jws.verify(unverified, certificate.public_key(leaf), now=now).claims  # 3
     request = parse(claims)
     # 4. 5.10.1: client_id must be identical, wallet_nonce must be ours; 5.8: aud.
     if request.client_id != expected_client_id:

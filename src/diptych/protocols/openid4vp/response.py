@@ -6,6 +6,7 @@ adapters.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -97,7 +98,12 @@ def parse_body(body: bytes) -> EncryptedResponse | ErrorResponse:
 
 
 def open_response(
-    encrypted: EncryptedResponse, private_key: ec.EllipticCurvePrivateKey, *, expected_kid: str, expected_state: str
+    encrypted: EncryptedResponse,
+    private_key: ec.EllipticCurvePrivateKey,
+    *,
+    expected_kid: str,
+    expected_state: str,
+    now: datetime,
 ) -> Response:
     """The answer, once it opens with this request's key and belongs to this request.
 
@@ -107,7 +113,7 @@ def open_response(
     """
     if encrypted.kid != expected_kid:  # 1. 8.3: the kid of the chosen key must be in the header
         raise VerificationError("response.kid", "the answer is encrypted to another key", code="invalid_request")
-    answer = parse(jwe.decrypt(encrypted.compact, private_key))  # 2
+    answer = parse(jwe.decrypt(encrypted.compact, private_key, now=now))  # 2
     if answer.state != expected_state:  # 3
         raise VerificationError("response.state", "the answer belongs to another request", code="invalid_request")
     return answer

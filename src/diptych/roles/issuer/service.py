@@ -152,7 +152,7 @@ class Issuer:
             raise outcome
         return outcome
 
-    def read_request(self, body: bytes, *, is_encrypted: bool) -> CredentialRequest:
+    def read_request(self, body: bytes, *, is_encrypted: bool, now: datetime) -> CredentialRequest:
         """The credential request in a body; `FormatError` with OpenID4VCI's code (8.3.1.2).
 
         8.2: a response is encrypted only for an encrypted request, or whoever changes the request swaps the key.
@@ -162,7 +162,7 @@ class Issuer:
                 raise FormatError(
                     "credential.encrypted", "encrypted requests are not read here", code=INVALID_ENCRYPTION_PARAMETERS
                 )
-            return decrypt_request(body, self.request_key.private_key())
+            return decrypt_request(body, self.request_key.private_key(), now=now)
         request = parse_credential_request(body)
         if request.response_encryption is not None:
             raise FormatError(

@@ -192,7 +192,7 @@ class Verifier:
         if isinstance(posted, ErrorResponse):
             return self._decline(presentation, session, posted, now)
         request = self._request(presentation, wallet_nonce=None, now=now)
-        answer = _open(posted, session, request)
+        answer = _open(posted, session, request, now)
         # 3.
         presentation = self._store.advance(presentation_id, Event.ANSWER, now=now)
         expected = Expected(self._policy(presentation), request.transcript(), self._trust, session.key, now)
@@ -317,12 +317,15 @@ class Verifier:
             self._outcomes.popitem(last=False)
 
 
-def _open(posted: EncryptedResponse, session: Session, request: PresentationRequest) -> response.Response:
+def _open(
+    posted: EncryptedResponse, session: Session, request: PresentationRequest, now: datetime
+) -> response.Response:
     return response.open_response(
         posted,
         session.key.private_key(),
         expected_kid=request.encryption_kid,
         expected_state=session.state,
+        now=now,
     )
 
 

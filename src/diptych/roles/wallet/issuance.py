@@ -13,14 +13,20 @@ from diptych.crypto.signing import Signer, generate_signer
 from diptych.errors import DiptychError, FormatError, Refused, Unavailable, VerificationError
 from diptych.private import Secret
 from diptych.protocols.oauth import dpop
-from diptych.protocols.oauth.errors import INVALID_GRANT, NOT_AUTHORIZED, USE_DPOP_NONCE, parse_error
+from diptych.protocols.oauth.errors import (
+    INVALID_DPOP_PROOF,
+    INVALID_GRANT,
+    NOT_AUTHORIZED,
+    USE_DPOP_NONCE,
+    parse_error,
+)
 from diptych.protocols.oauth.metadata import WELL_KNOWN as SERVER_WELL_KNOWN
 from diptych.protocols.oauth.metadata import parse_authorization_server_metadata
 from diptych.protocols.oauth.token import TokenResponse, parse_token_response
 from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vci import credential
 from diptych.protocols.openid4vci.credential import CredentialRequest, ResponseEncryption
-from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED, INVALID_NONCE
+from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED, INVALID_NONCE, INVALID_PROOF
 from diptych.protocols.openid4vci.key_proof import build_key_proof
 from diptych.protocols.openid4vci.metadata import WELL_KNOWN as ISSUER_WELL_KNOWN
 from diptych.protocols.openid4vci.metadata import IssuerMetadata, parse_issuer_metadata
@@ -37,6 +43,8 @@ SENTENCES = {
     INVALID_GRANT: "the issuer does not accept this code, or no longer: check the transaction code",
     NOT_AUTHORIZED: "the issuer no longer accepts this wallet's access",
     CREDENTIAL_REQUEST_DENIED: "the issuer does not give this document under this offer: ask for a new one",
+    INVALID_DPOP_PROOF: "the issuer does not accept this wallet's proof of its key: check this device's clock",
+    INVALID_PROOF: "the issuer does not accept this wallet's proofs of its keys: check this device's clock",
     INVALID_NONCE: "the issuer did not accept its own challenge",
 }
 
@@ -125,7 +133,7 @@ class Conversation:
             raise VerificationError(
                 "issuer.answer_plain", "the issuer answered in the clear what it offered to encrypt"
             )
-        return credential.decrypt_response(answer.body, response_key.private_key()).credentials
+        return credential.decrypt_response(answer.body, response_key.private_key(), now=now).credentials
 
     def _ask_credential(self, body: bytes, media_type: str, access_token: Secret, now: datetime) -> Answer:
         url = self._issuer.metadata.credential_endpoint

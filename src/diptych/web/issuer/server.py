@@ -111,7 +111,7 @@ class _Endpoints:
                 max_bytes=credential.MAX_REQUEST_BYTES * (2 if is_encrypted else 1),
                 media_types=[credential.MEDIA_TYPE, credential.ENCRYPTED_MEDIA_TYPE],
             )
-            asked = issuer.read_request(body, is_encrypted=is_encrypted)
+            asked = issuer.read_request(body, is_encrypted=is_encrypted, now=now)
             issued = issuer.issue_credentials(
                 asked, access_token=access_token, dpop=proof, now=now, entropy=self._entropy
             )
