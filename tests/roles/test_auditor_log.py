@@ -405,6 +405,7 @@ def test_receipts_and_consistency_proofs_come_out_of_files() -> None:
         ("tile/0/001", None),
         ("checkpoint", None),
     ],
+    ids=["entry", "leaf hash", "node", "short hashes", "short entries", "no hashes", "no checkpoint"],
 )
 def test_no_receipt_is_made_out_of_damaged_files(path: str, replacement: bytes | None) -> None:
     files = {name: data for name, data in {**LOG, path: replacement}.items() if data is not None}
