@@ -190,6 +190,14 @@ def _edit(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         (lambda q: q["credentials"][0]["claims"][0].update(values=[1.5]), "dcql.values"),
         (lambda q: q["credentials"][0]["claims"][0].update(values=[]), "dcql.values"),
         (lambda q: q["credentials"][0]["claims"][0].update(intent_to_retain="yes"), "dcql.intent_to_retain"),
+        (
+            lambda q: q["credentials"][0].update(
+                claims=[{"id": "a", "path": [NAMESPACE, "x"]}, {"id": "a", "path": [NAMESPACE, "y"]}]
+            ),
+            "dcql.claim.id",
+        ),
+        (lambda q: q["credentials"][0]["meta"]["zk_system_type"].append("longfellow"), "zk.system"),
+        (lambda q: q["credentials"][0]["meta"]["zk_system_type"][0].update(id="x" * 300), "zk.id"),
         (lambda q: q["credentials"][0].update(multiple=1), "dcql.multiple"),
         (lambda q: q["credentials"][0].update(claim_sets=[["a"]]), "dcql.claim_sets"),
         (lambda q: q["credential_sets"][0].update(options=[["nobody"]]), "dcql.reference"),

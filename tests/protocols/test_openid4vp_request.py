@@ -13,6 +13,7 @@ from diptych.crypto.signing import generate_signer
 from diptych.errors import DiptychError, FormatError, Refused, VerificationError
 from diptych.formats import base64url
 from diptych.formats.jose import jws
+from diptych.protocols.oauth.form import encode_form
 from diptych.protocols.openid4vp import registration, request_object, zk
 from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery, MdocMeta, Query
 from diptych.protocols.openid4vp.registration import LocalizedText, Registration, VerifierTrust
@@ -176,6 +177,8 @@ def resigned(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda c: c.pop("dcql_query"), "dcql.dcql_query"),
         (lambda c: c.pop("client_metadata"), "request.client_metadata"),
         (lambda c: c["client_metadata"].update(jwks={"keys": []}), "request.jwks"),
+        (lambda c: c["client_metadata"].update(jwks=[]), "request.jwks"),
+        (lambda c: c["client_metadata"]["jwks"].update(keys=c["client_metadata"]["jwks"]["keys"] * 9), "request.jwks"),
         (lambda c: c["client_metadata"]["jwks"]["keys"][0].update(alg="RSA-OAEP"), "request.jwks"),
         (lambda c: c["client_metadata"]["jwks"]["keys"][0].update(use="sig"), "request.jwks"),
         (lambda c: c["client_metadata"]["jwks"]["keys"][0].pop("kid"), "request.kid"),
@@ -189,6 +192,9 @@ def resigned(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda c: c.update(iat=-1), "json.iat"),
         (lambda c: c.update(exp=10**30), "json.exp"),
         (lambda c: c.pop("verifier_info"), "registration.missing"),
+        (lambda c: c.update(verifier_info=[]), "request.verifier_info"),
+        (lambda c: c.update(verifier_info={}), "request.verifier_info"),
+        (lambda c: c.update(verifier_info=c["verifier_info"] * 17), "request.verifier_info"),
         (lambda c: c.update(verifier_info=[{"format": "jwt", "data": "x"}]), "registration.missing"),
         (lambda c: c["verifier_info"][0].update(use="everything"), "registration.use"),
     ],
@@ -212,6 +218,39 @@ def test_a_request_fetched_by_another_wallet_is_refused() -> None:
 
 def test_a_request_of_a_verifier_that_the_link_does_not_name_is_refused() -> None:
     refused(parties.signed(), "request.client_id", expected_client_id="x509_hash:somebody")
+
+
+def test_another_verifier_with_a_good_certificate_cannot_ask_in_this_ones_name() -> None:
+    # A phisher who is registered himself: his leaf is trusted, his request names the victim, the link too.
+    phisher = generate_signer()
+    leaf = parties.ACCESS.reader(phisher, name="Café Dystopia")
+    compact = request_object.sign(parties.request(), signer=phisher, chain=[leaf])
+    refused(compact, "request.client_id")
+    refused(compact, "request.client_id", expected_client_id=request_object.client_id(leaf))
+
+
+def test_the_chain_has_a_bounded_length() -> None:
+    for chain in ([], [LEAF] * 4):
+        refused(request_object.sign(parties.request(), signer=VERIFIER, chain=chain), "request.x5c")
+
+
+def test_a_verifier_whose_name_cannot_be_shown_is_refused() -> None:
+    for name in ("Café\u202e Utopia", " ", "two\nlines"):
+        leaf = parties.ACCESS.reader(VERIFIER, name=name)
+        client = request_object.client_id(leaf)
+        compact = parties.certificate_of(parties.registered(subject=client))
+        found = request_object.sign(parties.request(compact=compact, client_id=client), signer=VERIFIER, chain=[leaf])
+        refused(found, "request.verifier_name", expected_client_id=client)
+
+
+def test_a_fetch_is_a_form_with_a_bounded_nonce() -> None:
+    for nonce in ("a", "a" * 512):
+        assert request_object.parse_fetch(encode_form(request_object.encode_fetch(nonce))) == nonce
+    assert request_object.parse_fetch(b"") is None
+    assert request_object.parse_fetch(b"wallet_metadata=%7B%7D&other=1") is None
+    for nonce in ("", "a" * 513):
+        with pytest.raises(FormatError, match=r"request\.wallet_nonce"):
+            request_object.parse_fetch(encode_form({"wallet_nonce": nonce}))
 
 
 def test_an_access_certificate_of_an_unknown_authority_is_refused() -> None:
@@ -312,7 +351,11 @@ def _broken(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         (lambda m: m["uses"][0]["purpose"].pop("fr"), "registration.purpose"),
         (lambda m: m["uses"][0]["purpose"].update(en="evil \u202e text"), "registration.purpose"),
         (lambda m: m["uses"][0]["purpose"].update(en="two\nlines"), "registration.purpose"),
+        (lambda m: m.update(uses=["over_18"]), "registration.use"),
         (lambda m: m["uses"][0].update(claims=[]), "registration.claims"),
+        (lambda m: m["uses"][0].update(claims=["age_over_18"]), "registration.claims"),
+        (lambda m: m["uses"][0].update(id=""), "registration.id"),
+        (lambda m: m.update(sub="x" * 400), "registration.sub"),
         (lambda m: m["uses"][0]["claims"][0].update(identifiers=["a", 1]), "registration.identifiers"),
         (lambda m: m.update(exp="never"), "json.exp"),
     ],
@@ -325,7 +368,12 @@ def test_a_malformed_registration_is_refused_by_name(change: Callable[[dict[str,
 
 def test_the_wallets_trust_file_survives_its_encoding() -> None:
     assert registration.parse_trust(registration.encode_trust(TRUST)) == TRUST
-    for damaged in (b"{}", b'{"access_roots":["?"],"registrars":[]}', b'{"access_roots":[],"registrars":[{}]}'):
+    for damaged in (
+        b" " * 300_000,
+        b"{}",
+        b'{"access_roots":["?"],"registrars":[]}',
+        b'{"access_roots":[],"registrars":[{}]}',
+    ):
         with pytest.raises(FormatError):
             registration.parse_trust(damaged)
 

@@ -121,6 +121,16 @@ def test_a_payload_that_is_no_answer_is_refused_by_name(payload: dict[str, objec
 def test_the_receipt_says_where_the_browser_goes_next() -> None:
     for redirect_uri in (None, "https://shop.example/done#response_code=1", "http://127.0.0.1:1/x?response_code=1"):
         assert response.parse_receipt(response.encode_receipt(redirect_uri)) == redirect_uri
-    for wrong in ("javascript:alert(1)", "http://shop.example/", "https://shop.example/ x", "https://a\u0000b/"):
+    for wrong in (
+        "javascript:alert(1)",
+        "http://shop.example/",
+        "https://shop.example/?a= x",
+        "https://shop.example/#\u0000",
+        "https://shop.example/#\u00e9",
+        "https://shop.example/#" + "a" * 3000,
+    ):
         with pytest.raises(FormatError):
             response.parse_receipt(response.encode_receipt(wrong))
+    for body in (b'{"redirect_uri":7}', b"[]", b'{"a":"' + b"a" * 20_000 + b'"}'):
+        with pytest.raises(FormatError):
+            response.parse_receipt(body)

@@ -108,6 +108,8 @@ def test_the_packaged_policies_load() -> None:
         (("claims = { age_over_18 = true }", "keep = true"), "policy.unknown"),
         (("claims = { age_over_18 = true }", 'reveal = ["a"]\nmechanisms = ["trust me"]'), "policy.mechanisms"),
         (("claims = { age_over_18 = true }", 'reveal = ["a"]\nmechanisms = []'), "policy.mechanisms"),
+        (("claims = { age_over_18 = true }", 'claims = ["age_over_18"]'), "policy.claims"),
+        (("claims = { age_over_18 = true }", 'reveal = "age_over_18"'), "policy.claims"),
         (("[[alternatives]]", "[[other]]"), "policy.unknown"),
         (("[[alternatives]]", "[alternatives"), "toml"),
     ],
@@ -116,6 +118,20 @@ def test_a_mistake_in_a_policy_is_named(change: tuple[str, str], check: str) -> 
     with pytest.raises(FormatError) as error:
         parse(TEXT.replace(*change).encode())
     assert error.value.check == check
+
+
+def test_a_policy_of_another_shape_or_size_is_refused() -> None:
+    head = TEXT.partition("[[alternatives]]")[0]
+    for text, check in (
+        (head, "policy.alternatives"),
+        (head + 'alternatives = ["over_18"]', "policy.alternatives"),
+        (head + 'alternatives = "over_18"', "policy.alternatives"),
+        (head + "alternatives = []", "policy.alternatives"),
+        (TEXT + "#" * 70_000, "policy.size"),
+    ):
+        with pytest.raises(FormatError) as error:
+            parse(text.encode())
+        assert error.value.check == check
 
 
 def test_zero_knowledge_cannot_be_required_where_it_is_not_offered() -> None:
