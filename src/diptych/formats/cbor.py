@@ -114,9 +114,19 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> CborValue:
 
 def encode(value: Encodable) -> bytes:
     """Preferred serialization of `value`, maps in the order given; `FormatError` for what CBOR here cannot say."""
-    out = bytearray()
-    _append(out, value)
-    return bytes(out)
+    parts: list[bytes] = []
+    _append(parts, value)
+    return b"".join(parts)
+
+
+def array_of(items: Sequence[bytes]) -> Verbatim:
+    """The array of items that are already encoded."""
+    return Verbatim(b"".join((_head(ARRAY, len(items)), *items)))
+
+
+def map_of(members: Sequence[bytes]) -> Verbatim:
+    """The map of members that are already encoded, each as key and value; the caller answers for unique keys."""
+    return Verbatim(b"".join((_head(MAP, len(members)), *members)))
 
 
 # Readers for one expected shape each: the value with its type, or `FormatError` under the caller's check name.
@@ -291,68 +301,58 @@ class _Reader:
             raise FormatError("cbor.truncated", "the input ends before the CBOR item does")
 
 
-def _append(out: bytearray, value: Encodable) -> None:
-    """One item onto `out`. Texts, bytes and maps first: documents are made of those."""
+def _append(parts: list[bytes], value: Encodable) -> None:
+    """One item onto `parts`. The kinds that documents are made of are asked for first."""
     if isinstance(value, str):
-        _append_text(out, value)
+        _append_text(parts, value)
     elif isinstance(value, bytes):
-        _append_head(out, BYTES, len(value))
-        out += value
-    elif isinstance(value, dict):
-        _append_map(out, value)
+        parts += (_head(BYTES, len(value)), value)
     elif value is None or isinstance(value, bool):
-        out += {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
+        parts.append({False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value])
     elif isinstance(value, int):
-        _append_head(out, *((UNSIGNED, value) if value >= 0 else (NEGATIVE, -1 - value)))
-    elif isinstance(value, Verbatim):
-        out += value.raw
+        parts.append(_head(UNSIGNED, value) if value >= 0 else _head(NEGATIVE, -1 - value))
     elif isinstance(value, EncodedCbor):
-        _append_head(out, TAG, TAG_ENCODED_CBOR)
-        _append_head(out, BYTES, len(value.raw))
-        out += value.raw
+        parts += (_head(TAG, TAG_ENCODED_CBOR), _head(BYTES, len(value.raw)), value.raw)
     elif isinstance(value, TDate | FullDate):
-        _append_head(out, TAG, TAG_TDATE if isinstance(value, TDate) else TAG_FULL_DATE)
-        _append_text(out, value.text)
+        parts.append(_head(TAG, TAG_TDATE if isinstance(value, TDate) else TAG_FULL_DATE))
+        _append_text(parts, value.text)
+    elif isinstance(value, Verbatim):
+        parts.append(value.raw)
     elif isinstance(value, Tag):
-        _append_head(out, TAG, value.number)
-        _append(out, value.value)
+        parts.append(_head(TAG, value.number))
+        _append(parts, value.value)
     elif isinstance(value, float):
-        out += _encoded_float(value)
+        parts.append(_encoded_float(value))
     elif isinstance(value, Mapping):
-        _append_map(out, value)
+        parts.append(_head(MAP, len(value)))
+        for key, member_value in value.items():
+            _append(parts, key)
+            _append(parts, member_value)
     elif isinstance(value, Sequence):
-        _append_head(out, ARRAY, len(value))
+        parts.append(_head(ARRAY, len(value)))
         for member_value in value:
-            _append(out, member_value)
+            _append(parts, member_value)
     else:
         raise FormatError("cbor.type", "this type of value has no CBOR encoding here")
 
 
-def _append_map(out: bytearray, value: Mapping[CborKey, Encodable] | Mapping[str, Encodable]) -> None:
-    _append_head(out, MAP, len(value))
-    for key, member_value in value.items():
-        _append(out, key)
-        _append(out, member_value)
-
-
-def _append_text(out: bytearray, value: str) -> None:
+def _append_text(parts: list[bytes], value: str) -> None:
     try:
         raw = value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise FormatError("cbor.text", "a text is not UTF-8") from error
-    _append_head(out, TEXT, len(raw))
-    out += raw
+    parts += (_head(TEXT, len(raw)), raw)
 
 
-def _append_head(out: bytearray, major: int, argument: int) -> None:
+_SHORT_HEADS = tuple(bytes((initial,)) for initial in range(256))
+
+
+def _head(major: int, argument: int) -> bytes:
     if argument < 24:
-        out.append(major << 5 | argument)
-        return
+        return _SHORT_HEADS[major << 5 | argument]
     for extra, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if argument < 1 << (8 * size):
-            out.append(major << 5 | extra)
-            out += argument.to_bytes(size, "big")
-            return
+            return _SHORT_HEADS[major << 5 | extra] + argument.to_bytes(size, "big")
     raise FormatError("cbor.integer", "an integer has more than 64 bits")
 
 
