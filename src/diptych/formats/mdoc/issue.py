@@ -1,37 +1,67 @@
 """Issuing a document: salted items, their digests under shuffled ids, one signature over all of it.
 
-Deciding what may be issued, and to which key, is left to the issuer's role; proving limits to the catalogue.
+What the copies of one document share is checked and encoded once; salts, digest ids, the device's key and the
+signature are each copy's own. Deciding what may be issued, and to which key, is left to the issuer's role; proving
+limits to the catalogue.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import PublicKey, Signer
 from diptych.errors import Refused
-from diptych.formats.cbor import CborValue
+from diptych.formats.cbor import CborValue, EncodedCbor, Verbatim, array_of, encode, map_of
 from diptych.formats.cose import sign1
 from diptych.formats.mdoc import mso
-from diptych.formats.mdoc.issuer_signed import IssuerSigned, IssuerSignedItem, build_item
+from diptych.formats.mdoc.issuer_signed import IssuerSigned, parse_issuer_signed
 from diptych.formats.x509 import certificate
 from diptych.private import Personal
 
 SALT_BYTES = 16  # the least that 9.1.2.5 allows: the proving circuits leave no room for more
+DIGEST_BYTES = 32
 
 
-def issue(
+@dataclass(frozen=True)
+class Original:
+    """A document ready to be copied: checked, dated, and encoded but for what is each copy's own. From `prepare`."""
+
+    doc_type: str
+    namespaces: Mapping[str, Sequence["_Blank"]] = field(repr=False)
+    signer: Signer
+    signer_chain: Sequence[bytes]
+    validity_info: Verbatim
+
+    def copy(self, device_key: PublicKey, *, entropy: Entropy) -> bytes:
+        """A copy for this key, signed: the bytes of an IssuerSigned."""
+        items: dict[str, Verbatim] = {}
+        digests: dict[str, Verbatim] = {}
+        for namespace, blanks in self.namespaces.items():
+            items[namespace], digests[namespace] = _filled(blanks, entropy)
+        payload = mso.build(
+            doc_type=self.doc_type,
+            value_digests=digests,
+            device_key=device_key,
+            validity_info=self.validity_info,
+        )
+        issuer_auth = sign1.sign(payload, signer=self.signer, x5chain=self.signer_chain)
+        return encode({"nameSpaces": items, "issuerAuth": issuer_auth.to_cbor()})
+
+
+def prepare(
     *,
     doc_type: str,
     namespaces: Mapping[str, Mapping[str, Personal[CborValue] | CborValue]],
-    device_key: PublicKey,
     signer: Signer,
     signer_chain: Sequence[bytes],
     signed: datetime,
     valid_from: datetime,
     valid_until: datetime,
-    entropy: Entropy,
-) -> IssuerSigned:
-    """The document, signed. `signer_chain` is DER, leaf first, without the root; dates are UTC with whole seconds.
+) -> Original:
+    """The document, ready for any number of copies. The chain is DER, leaf first, without the root; dates are UTC
+    with whole seconds.
 
     `Refused` for what no verifier here would accept: a key that is not the certificate's, dates out of order or
     outside the certificate's life, an element identifier used twice. Verifiers also want the certificate valid when
@@ -48,20 +78,34 @@ def issue(
         raise Refused(
             "mdoc.element_repeated", "an element identifier stands once in a document, whatever its namespace"
         )
-    items = {namespace: _items(elements, entropy) for namespace, elements in namespaces.items() if elements}
-    payload = mso.build(
+    blanks = {namespace: _blanks(elements) for namespace, elements in namespaces.items() if elements}
+    validity_info = mso.encode_validity(signed=signed, valid_from=valid_from, valid_until=valid_until)
+    return Original(doc_type, blanks, signer, signer_chain, validity_info)
+
+
+def issue(
+    *,
+    doc_type: str,
+    namespaces: Mapping[str, Mapping[str, Personal[CborValue] | CborValue]],
+    device_key: PublicKey,
+    signer: Signer,
+    signer_chain: Sequence[bytes],
+    signed: datetime,
+    valid_from: datetime,
+    valid_until: datetime,
+    entropy: Entropy,
+) -> IssuerSigned:
+    """A single copy, as its holder reads it; see `prepare`."""
+    original = prepare(
         doc_type=doc_type,
-        # By digest id, not by element: the order of digests must not tell what an unshown element is.
-        value_digests={
-            namespace: {item.digest_id: item.digest() for item in sorted(group, key=_digest_id)}
-            for namespace, group in items.items()
-        },
-        device_key=device_key,
+        namespaces=namespaces,
+        signer=signer,
+        signer_chain=signer_chain,
         signed=signed,
         valid_from=valid_from,
         valid_until=valid_until,
     )
-    return IssuerSigned(items, sign1.sign(payload, signer=signer, x5chain=signer_chain))
+    return parse_issuer_signed(original.copy(device_key, entropy=entropy))
 
 
 def _check_signer(signer: Signer, signer_chain: Sequence[bytes], signed: datetime) -> None:
@@ -74,28 +118,67 @@ def _check_signer(signer: Signer, signer_chain: Sequence[bytes], signed: datetim
         raise Refused("mdoc.validity.signed", "the signer's certificate is not valid at the date of signing")
 
 
-def _items(elements: Mapping[str, Personal[CborValue] | CborValue], entropy: Entropy) -> tuple[IssuerSignedItem, ...]:
-    digest_ids = _shuffled(len(elements), entropy)
+@dataclass(frozen=True)
+class _Blank:
+    """An item's tag-24 bytes around its digest id and its random; `issuer_signed.build_item` says it in the long form.
+
+    Members stand in the order that the proving circuits are tested with: digestID, random, and the element's two.
+    """
+
+    starts: tuple[bytes, ...] = field(repr=False)
+    """Before the digest id, for ids that take one byte, two, three ..."""
+    end: bytes = field(repr=False)
+
+
+_MAP_OF_FOUR = b"\xa4"
+_DIGEST_ID = encode("digestID")
+_RANDOM = encode("random") + encode(bytes(SALT_BYTES))[:-SALT_BYTES]
+_DIGEST_HEAD = encode(bytes(DIGEST_BYTES))[:-DIGEST_BYTES]
+
+
+def _blanks(elements: Mapping[str, Personal[CborValue] | CborValue]) -> tuple[_Blank, ...]:
+    widest = len(encode(len(elements) - 1))
     return tuple(
-        build_item(
-            digest_id=digest_id,
-            random=entropy(SALT_BYTES),
-            identifier=identifier,
-            value=value if isinstance(value, Personal) else Personal(value),
-        )
-        for digest_id, (identifier, value) in zip(digest_ids, elements.items(), strict=True)
+        _blank(identifier, value.reveal() if isinstance(value, Personal) else value, widest)
+        for identifier, value in elements.items()
     )
+
+
+def _blank(identifier: str, value: CborValue, widest: int) -> _Blank:
+    start = _MAP_OF_FOUR + _DIGEST_ID
+    end = b"".join((encode("elementIdentifier"), encode(identifier), encode("elementValue"), encode(value)))
+    around = len(start) + len(_RANDOM) + SALT_BYTES + len(end)
+    return _Blank(tuple(_tag_24_head(around + width) + start for width in range(1, widest + 1)), end)
+
+
+def _tag_24_head(length: int) -> bytes:
+    return encode(EncodedCbor(bytes(length)))[:-length]
+
+
+def _filled(blanks: Sequence[_Blank], entropy: Entropy) -> tuple[Verbatim, Verbatim]:
+    """The items with fresh salts under shuffled digest ids, and the digests of their bytes.
+
+    By digest id, not by element: the order of digests must not tell what an unshown element is.
+    """
+    count = len(blanks)
+    salts = entropy(SALT_BYTES * count)
+    items: list[bytes] = []
+    digests = [b""] * count
+    for place, (blank, number) in enumerate(zip(blanks, _shuffled(count, entropy), strict=True)):
+        digest_id = encode(number)
+        salt = salts[SALT_BYTES * place : SALT_BYTES * (place + 1)]
+        item = b"".join((blank.starts[len(digest_id) - 1], digest_id, _RANDOM, salt, blank.end))
+        items.append(item)
+        digests[number] = digest_id + _DIGEST_HEAD + hashlib.sha256(item).digest()
+    return array_of(items), map_of(digests)
 
 
 def _shuffled(count: int, entropy: Entropy) -> list[int]:
     """0 to count - 1 in an unpredictable order (Fisher-Yates)."""
     numbers = list(range(count))
+    draws = entropy(8 * count)
     for last in range(count - 1, 0, -1):
         # 64 bits reduced to a few thousand at most: the bias is below 2^-50.
-        chosen = int.from_bytes(entropy(8), "big") % (last + 1)
+        chosen = int.from_bytes(draws[8 * last : 8 * last + 8], "big") % (last + 1)
         numbers[last], numbers[chosen] = numbers[chosen], numbers[last]
     return numbers
-
-
-def _digest_id(item: IssuerSignedItem) -> int:
-    return item.digest_id

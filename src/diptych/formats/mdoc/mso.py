@@ -14,6 +14,7 @@ from diptych.formats.cbor import (
     Encodable,
     EncodedCbor,
     TDate,
+    Verbatim,
     as_array,
     as_bytes,
     as_encoded,
@@ -65,11 +66,9 @@ class MobileSecurityObject:
 def build(
     *,
     doc_type: str,
-    value_digests: Mapping[str, Mapping[int, bytes]],
+    value_digests: Mapping[str, Mapping[int, bytes] | Verbatim],
     device_key: PublicKey,
-    signed: datetime,
-    valid_from: datetime,
-    valid_until: datetime,
+    validity_info: Verbatim,
 ) -> bytes:
     """MobileSecurityObjectBytes: the payload that the issuer signs."""
     # The proving circuits find members by position: deviceKeyInfo holds the key alone, dates have one spelling.
@@ -79,13 +78,16 @@ def build(
         "valueDigests": value_digests,
         "deviceKeyInfo": {"deviceKey": cose_key.to_cbor(device_key)},
         "docType": doc_type,
-        "validityInfo": {
-            "signed": TDate.of(signed),
-            "validFrom": TDate.of(valid_from),
-            "validUntil": TDate.of(valid_until),
-        },
+        "validityInfo": validity_info,
     }
     return encode(EncodedCbor(encode(members)))
+
+
+def encode_validity(*, signed: datetime, valid_from: datetime, valid_until: datetime) -> Verbatim:
+    """ValidityInfo, the same for all copies of a document."""
+    return Verbatim(
+        encode({"signed": TDate.of(signed), "validFrom": TDate.of(valid_from), "validUntil": TDate.of(valid_until)})
+    )
 
 
 def parse(payload: bytes) -> MobileSecurityObject:
