@@ -7,16 +7,14 @@ incidents it caused. Who asks is a DPoP key; the clock and randomness are argume
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import PublicKey, SoftwareSigner
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, VerificationError
 from diptych.formats import base64url, strict_json
 from diptych.formats.catalogue.model import Catalogue, DocumentType
-from diptych.formats.catalogue.values import check_values
 from diptych.formats.jose import jwk
-from diptych.formats.mdoc.issue import issue
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import open_part
 from diptych.formats.order.signed import parse_signed_order, verify_signed_order
@@ -47,9 +45,10 @@ from diptych.protocols.openid4vci.metadata import (
 )
 from diptych.protocols.openid4vci.nonce import NonceResponse
 from diptych.protocols.openid4vci.token import GRANT_TYPES, TokenRequest
+from diptych.roles.issuer.copies import sign_copies
 from diptych.roles.issuer.model import NONCE_LIFETIME_SECONDS, OrderState, StoredOrder
 from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction
-from diptych.roles.issuer.tokens import OrderKeys, redeem_code, refresh, start_of_day, use_access_token
+from diptych.roles.issuer.tokens import OrderKeys, redeem_code, refresh, use_access_token
 
 TOKENS_PATH = "/token"
 NONCES_PATH = "/nonce"
@@ -209,7 +208,17 @@ class Issuer:
             order, order_keys = use_access_token(state, access_token, proof, now=now)
             self._use_nonces(state, keys, now)
             document = _ordered(order, order_keys, document_type)
-            return CredentialResponse(self._sign(document_type, document, keys, now, entropy))
+            return CredentialResponse(
+                sign_copies(
+                    document_type,
+                    document,
+                    # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
+                    keys.public_keys[: document_type.copies],
+                    document_signer=self.signers.signer_for(document_type.doc_type),
+                    now=now,
+                    entropy=entropy,
+                )
+            )
 
     def check(self) -> None:
         """Raises `Unavailable` if the issuer cannot work now."""
@@ -250,53 +259,6 @@ class Issuer:
                 raise VerificationError(
                     "key_proof.nonce", "this nonce was used before: ask for a new one", code=INVALID_NONCE
                 )
-
-    def _sign(
-        self,
-        document_type: DocumentType,
-        document: OrderedDocument,
-        keys: ProvenKeys,
-        now: datetime,
-        entropy: Entropy,
-    ) -> tuple[bytes, ...]:
-        try:
-            attributes = check_values(
-                document_type, {identifier: value.reveal() for identifier, value in document.attributes.items()}
-            )
-        except FormatError as error:
-            # Approved under another catalogue: the person can do nothing about it, the officer can.
-            raise Refused(
-                "credential.catalogue",
-                "the order does not fit its document type any more: ask for a new one",
-                code=CREDENTIAL_REQUEST_DENIED,
-            ) from error
-        # Whole days: a document's dates must not tell which of that day's people it belongs to.
-        signed = start_of_day(now)
-        valid_until = signed + timedelta(days=document_type.validity_days)
-        if document.valid_until is not None:
-            valid_until = min(valid_until, start_of_day(document.valid_until))
-        if valid_until <= now:
-            raise Refused(
-                "credential.expired",
-                "the order allows no document of this type beyond today: ask for a new one",
-                code=CREDENTIAL_REQUEST_DENIED,
-            )
-        document_signer = self.signers.signer_for(document_type.doc_type)
-        return tuple(
-            issue(
-                doc_type=document_type.doc_type,
-                namespaces={document_type.namespace: attributes},
-                device_key=device_key,
-                signer=document_signer.signer,
-                signer_chain=document_signer.chain,
-                signed=signed,
-                valid_from=signed,
-                valid_until=valid_until,
-                entropy=entropy,
-            ).encode()
-            # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
-            for device_key in keys.public_keys[: document_type.copies]
-        )
 
 
 def _ordered(order: StoredOrder, keys: OrderKeys, document_type: DocumentType) -> OrderedDocument:
