@@ -11,7 +11,8 @@ from diptych.adapters.storage.wallet import create_wallet_store, open_wallet_sto
 from diptych.crypto.passphrase import Hardness
 from diptych.private import Secret
 from diptych.roles.verifier.model import State
-from diptych.roles.wallet.presenting import Consent, Mechanism
+from diptych.roles.wallet.planning import Mechanism
+from diptych.roles.wallet.presenting import Consent
 from tests.play import Play
 
 EASY = Hardness(memory_kib=64, iterations=1, lanes=1)

@@ -22,8 +22,9 @@ from diptych.private import Secret
 if TYPE_CHECKING:
     from diptych.crypto.longfellow import Claim
     from diptych.crypto.signing import PublicKey
+    from diptych.roles.wallet.planning import Plan
     from diptych.roles.wallet.ports import Prover
-    from diptych.roles.wallet.presenting import Consent, Plan
+    from diptych.roles.wallet.presenting import Consent
     from diptych.roles.wallet.receiving import OfferPreview
     from diptych.roles.wallet.service import Renewed, Wallet
 
@@ -157,7 +158,8 @@ def present(
     import time
 
     from diptych.cli import wallet_words as words
-    from diptych.roles.wallet.presenting import Consent, Unanswerable
+    from diptych.roles.wallet.planning import Unanswerable
+    from diptych.roles.wallet.presenting import Consent
 
     opened = _open(context, folder)
     try:

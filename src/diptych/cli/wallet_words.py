@@ -17,7 +17,8 @@ from diptych import config
 from diptych.formats.strict_json import Json
 from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.roles.wallet.model import Event, HistoryEntry, Holding, Names, Outcome
-from diptych.roles.wallet.presenting import Disclosure, Mechanism, Plan, Sent
+from diptych.roles.wallet.planning import Disclosure, Mechanism, Plan
+from diptych.roles.wallet.presenting import Sent
 from diptych.roles.wallet.receiving import OfferPreview, Received
 from diptych.roles.wallet.values import to_json
 

@@ -17,8 +17,9 @@ from diptych.roles.verifier.policy import parse as parse_policy
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.memory import Death, MemoryWalletStore
 from diptych.roles.wallet.model import Event, Outcome
+from diptych.roles.wallet.planning import Mechanism, Plan, Unanswerable
 from diptych.roles.wallet.ports import Answer
-from diptych.roles.wallet.presenting import Consent, Mechanism, Plan, Unanswerable
+from diptych.roles.wallet.presenting import Consent
 from tests.play import SHOW_NAME, FakeProver, Play, policies
 
 AGREED = Consent(agrees=True)

@@ -16,8 +16,9 @@ from diptych.protocols.openid4vci.offer import parse_offer
 from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Trust
+from diptych.roles.wallet.planning import Plan
 from diptych.roles.wallet.ports import IssuerLine, Prover, VerifierLine, WalletStore
-from diptych.roles.wallet.presenting import Consent, Plan, Prepared, Presenting, Sent
+from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
 from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received, Receiving, is_due
 
 
