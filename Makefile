@@ -9,7 +9,7 @@ demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
 
 test: .venv/dev .venv/peers
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/dev
 	@$(BIN)/ruff format --check -q src tests

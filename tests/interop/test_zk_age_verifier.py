@@ -45,14 +45,15 @@ def presentation() -> tuple[Authority, bytes, bytes]:
     shown = present(
         held, doc_type=DOC_TYPE, disclose={NAMESPACE: ["age_over_18"]}, transcript=transcript, device_signer=device
     )
+    circuit = circuit_for(1, now=now)
     proof = DisposableProver().prove(
         document=DeviceResponse(documents=(shown,)).encode(),
         issuer_key=by.signer_key.public_key,
         transcript=transcript,
         claims=[Claim(NAMESPACE, "age_over_18", TRUE)],
         timestamp=now,
+        zk_system_id=circuit.zk_system_id,
     )
-    circuit = circuit_for(1, now=now)
     # The peer names circuits by all their parameters, joined.
     named = f"longfellow-libzk-v1_7_1_{circuit.block_enc_hash}_{circuit.block_enc_sig}_{circuit.circuit_hash}"
     answer = ZkDocument(
