@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from diptych.cli import terminal
 from diptych.cli.main import application
-from diptych.config import SETTINGS_FILE, read_issuer, read_officer, read_verifier
+from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_issuer, read_officer, read_token, read_verifier
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
+    from diptych.adapters.keys.pkcs11_uri import TokenAccess
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
@@ -32,11 +33,10 @@ class House:
 
         return load_catalogue(None if officer_folder is None else read_officer(officer_folder).catalogue)
 
-    def new_officer(self, folder: Path, issuer: str | None) -> Path:
+    def new_officer(self, folder: Path, issuer: str | None, key: str | None = None) -> Path:
         import json
 
-        from diptych.adapters.keys import file
-        from diptych.crypto.signing import generate_signer
+        from diptych.adapters.keys import file, locations
         from diptych.protocols.oauth.url import parse_url
 
         line = (
@@ -47,10 +47,19 @@ class House:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (folder / SETTINGS_FILE).exists():
             raise Conflict("officer.exists", "there is a settings.toml in that folder already: choose another folder")
-        signer, public_key = generate_signer(), folder / "officer.pub.pem"
-        file.write_signer(folder / "officer.key.pem", signer)
+        public_key = folder / "officer.pub.pem"
+        location, signer = locations.make_signer(
+            key, folder, _token_access(), file_name=OFFICER_KEY, label="diptych-officer"
+        )
         file.write_public_key(public_key, signer.public_key)
-        lines = ("# Where orders go, unless --issuer says otherwise.", line, "tx_code_digits = 6", "offer_days = 7", "")
+        lines = (
+            "# Where orders go, unless --issuer says otherwise.",
+            line,
+            "tx_code_digits = 6",
+            "offer_days = 7",
+            f"key = {json.dumps(location)}",
+            "",
+        )
         (folder / SETTINGS_FILE).write_text("\n".join(lines), encoding="utf-8")
         return public_key
 
@@ -60,7 +69,7 @@ class House:
         from diptych.adapters.attempts_folder import AttemptsFolder
         from diptych.adapters.catalogue_files import load_catalogue
         from diptych.adapters.http.order_desk import HttpOrderDesk
-        from diptych.adapters.keys import file
+        from diptych.adapters.keys import locations
         from diptych.roles.officer.service import Officer
 
         settings = read_officer(folder)
@@ -69,7 +78,7 @@ class House:
             raise FormatError("settings.issuer", "which issuer? give --issuer URL, or write it in settings.toml")
         return Officer(
             load_catalogue(settings.catalogue),
-            file.read_signer(folder / "officer.key.pem"),
+            locations.open_signer(settings.key, folder, _token_access()),
             url,
             HttpOrderDesk(url),
             AttemptsFolder(folder / "attempts"),
@@ -329,6 +338,13 @@ class House:
         from diptych.roles.wallet.service import Wallet
 
         return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom)
+
+
+def _token_access() -> "TokenAccess":
+    from diptych.adapters.keys.pkcs11_uri import TokenAccess
+
+    settings = read_token()
+    return TokenAccess(settings.module, settings.pin, settings.pin_file)
 
 
 def _read_trust(path: Path) -> bytes:

@@ -9,9 +9,13 @@ from diptych.errors import FormatError
 from diptych.private import Secret
 
 SETTINGS_FILE = "settings.toml"
+OFFICER_KEY = "officer.key.pem"
 WALLET_FOLDER = "DIPTYCH_WALLET"
 WALLET_UNLOCKED_BY = "DIPTYCH_WALLET_PASSPHRASE"
 LANGUAGE = "DIPTYCH_LANGUAGE"
+PKCS11_MODULE = "DIPTYCH_PKCS11_MODULE"
+PKCS11_PIN = "DIPTYCH_PKCS11_PIN"
+PKCS11_PIN_FILE = "DIPTYCH_PKCS11_PIN_FILE"
 
 
 @dataclass(frozen=True)
@@ -23,20 +27,22 @@ class OfficerSettings:
     offer_days: int
     catalogue: Path | None
     """A folder with the deployment's own document types."""
+    key: str
+    """The officer's key: a file in the folder, or `pkcs11:token=...;object=...`."""
 
 
 def read_officer(folder: Path) -> OfficerSettings:
     """The settings of the officer's folder, or `FormatError`."""
     table = _read(folder)
-    issuer, catalogue = table.get("issuer"), table.get("catalogue")
+    issuer, catalogue, key = table.get("issuer"), table.get("catalogue"), table.get("key", OFFICER_KEY)
     digits, days = table.get("tx_code_digits", 6), table.get("offer_days", 7)
-    if not set(table).issubset({"issuer", "catalogue", "tx_code_digits", "offer_days"}):
+    if not set(table).issubset({"issuer", "catalogue", "tx_code_digits", "offer_days", "key"}):
         raise FormatError("settings.officer", "settings.toml has a name that is not known; look for a typing error")
-    if not isinstance(issuer, str | None) or not isinstance(catalogue, str | None):
-        raise FormatError("settings.officer", "issuer and catalogue are texts in double quotes")
+    if not isinstance(issuer, str | None) or not isinstance(catalogue, str | None) or not isinstance(key, str):
+        raise FormatError("settings.officer", "issuer, catalogue and key are texts in double quotes")
     if not isinstance(digits, int) or not isinstance(days, int) or not 4 <= digits <= 16 or not 1 <= days <= 30:
         raise FormatError("settings.officer", "tx_code_digits is 4 to 16, offer_days is 1 to 30")
-    return OfficerSettings(issuer, digits, days, None if catalogue is None else folder / catalogue)
+    return OfficerSettings(issuer, digits, days, None if catalogue is None else folder / catalogue, key)
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,25 @@ def _number(table: dict[str, object], name: str, *, least: int, most: int) -> in
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise FormatError(f"settings.{name}", f"{name} is a whole number from {least} to {most}")
     return value
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """How tokens (PKCS#11) are reached, where a key's URI does not say it. A PIN in a file is better than one here."""
+
+    module: Path | None
+    pin: Secret | None
+    pin_file: Path | None
+
+
+def read_token() -> TokenSettings:
+    """The environment's module, PIN and PIN file. Nothing is opened."""
+    module, pin, pin_file = (os.environ.get(name) for name in (PKCS11_MODULE, PKCS11_PIN, PKCS11_PIN_FILE))
+    return TokenSettings(
+        Path(module) if module else None,
+        Secret(pin.encode("utf-8", "surrogateescape")) if pin else None,
+        Path(pin_file) if pin_file else None,
+    )
 
 
 def wallet_folder() -> Path:

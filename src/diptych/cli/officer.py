@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import AsJson, emit, progress
+from diptych.cli.terminal import AsJson, Key, emit, progress
 
 if TYPE_CHECKING:
     from diptych.roles.officer.model import Approval
@@ -27,11 +27,12 @@ def init(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the officer's key is to be kept.")],
     issuer: Issuer = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the officer's key. The issuer must be given its public half before it honours any order."""
     rooms: Rooms = context.obj
-    public_key = rooms.new_officer(folder, issuer)
+    public_key = rooms.new_officer(folder, issuer, key)
     emit(
         {"folder": str(folder), "public_key": str(public_key)},
         as_json=as_json,

@@ -23,8 +23,11 @@ class Rooms(Protocol):
         """The packaged document types, and those that an officer's folder adds."""
         ...
 
-    def new_officer(self, folder: Path, issuer: str | None) -> Path:
-        """Make an officer's folder with a new key; the path of the public half. `Conflict` if there is one already."""
+    def new_officer(self, folder: Path, issuer: str | None, key: str | None = None) -> Path:
+        """Make an officer's folder with a new key; the path of the public half. `Conflict` if there is one already.
+
+        With `key`, a `pkcs11:` URI, the key is one in a token.
+        """
         ...
 
     def officer(self, folder: Path, issuer: str | None) -> "Officer":

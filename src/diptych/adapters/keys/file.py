@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from diptych.crypto.signing import PublicKey, SoftwareSigner, dump_signer, load_signer
 from diptych.errors import Conflict, FormatError, Refused, Unavailable
+from diptych.private import Secret
 
 KEY_LABEL = "PRIVATE KEY"
 CERTIFICATE_LABEL = "CERTIFICATE"
@@ -33,17 +34,21 @@ def write_signer(path: Path, signer: SoftwareSigner) -> None:
 
 def read_signer(path: Path) -> SoftwareSigner:
     """The P-256 key of a PKCS#8 file, PEM or DER; `Refused` while group or others have any access to it."""
-    with _open(path) as file:
-        # The mode of what was opened, not of what the name means a moment later.
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise Refused("key.permissions", f"others can read the private key {path.name}: run chmod 600 on it")
-        data = file.read(MAX_BYTES)
+    data = _read_private(path, "private key")
     if data.lstrip().startswith(b"-----"):
         blocks = _blocks(data, KEY_LABEL)
         if len(blocks) != 1:
             raise FormatError("key.pem", f"{path.name} must hold exactly one '{KEY_LABEL}' (unencrypted PKCS#8)")
         data = blocks[0]
     return load_signer(data)
+
+
+def read_secret(path: Path) -> Secret:
+    """The first line of a file that its owner alone can read: a PIN, a passphrase. Never empty."""
+    text = _read_private(path, "secret").split(b"\n", 1)[0].strip()
+    if not text:
+        raise FormatError("key.secret", f"{path.name} holds nothing in its first line")
+    return Secret(text)
 
 
 def write_public_key(path: Path, public_key: PublicKey) -> None:
@@ -79,6 +84,28 @@ def read_certificates(path: Path) -> tuple[bytes, ...]:
     return found
 
 
+def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
+    """Put `data` in the place of whatever stands there: the old or the new, never half of it. Durable on return."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        try:
+            _write_beside(beside, data, mode)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise Unavailable("key.write", f"{path.name} cannot be written: {error.strerror}") from error
+
+
+def _read_private(path: Path, what: str) -> bytes:
+    with _open(path) as file:
+        # The mode of what was opened, not of what the name means a moment later.
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise Refused("key.permissions", f"others can read the {what} {path.name}: run chmod 600 on it")
+        return file.read(MAX_BYTES)
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
@@ -92,25 +119,33 @@ def _create(path: Path, data: bytes, mode: int) -> None:
     """Write beside, then link into place: a crash leaves no half-written key under the real name."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
+            _write_beside(beside, data, mode)
             os.link(beside, path)  # unlike rename, fails where something stands already
         finally:
             beside.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     except FileExistsError as error:
         raise Conflict("key.exists", f"{path.name} is already there; a key is never overwritten") from error
     except OSError as error:
         raise Unavailable("key.write", f"{path.name} cannot be written: {error.strerror}") from error
+
+
+def _write_beside(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _pem(label: str, der: bytes) -> bytes:
