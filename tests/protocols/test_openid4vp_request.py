@@ -368,14 +368,11 @@ def test_a_malformed_registration_is_refused_by_name(change: Callable[[dict[str,
 
 def test_the_wallets_trust_file_survives_its_encoding() -> None:
     assert registration.parse_trust(registration.encode_trust(TRUST)) == TRUST
-    for damaged in (
-        b" " * 300_000,
-        b"{}",
-        b'{"access_roots":["?"],"registrars":[]}',
-        b'{"access_roots":[],"registrars":[{}]}',
-    ):
+    for damaged in (b"{}", b'{"access_roots":["?"],"registrars":[]}', b'{"access_roots":[],"registrars":[{}]}'):
         with pytest.raises(FormatError):
             registration.parse_trust(damaged)
+    with pytest.raises(FormatError, match=r"verifier_trust\.size"):
+        registration.parse_trust(b" " * 300_000)
 
 
 def test_a_use_that_is_not_registered_is_refused() -> None:
