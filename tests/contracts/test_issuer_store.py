@@ -46,13 +46,21 @@ REFRESH = RefreshGrant(
 Reopen = Callable[[], IssuerStore]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
+def reopen_database(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    """Opens the same database again, as another process does."""
+    location = tmp_path / "issuer.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    return lambda: DatabaseIssuerStore(open_database(location, ROLE))
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
     """Opens the same store again, as after a restart."""
     if request.param == "memory":
         store = MemoryIssuerStore()
         return lambda: store
-    return lambda: DatabaseIssuerStore(open_database(tmp_path / "issuer.sqlite", ROLE))
+    location = tmp_path / "issuer.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    return lambda: DatabaseIssuerStore(open_database(location, ROLE))
 
 
 def save(store: IssuerStore, *things: StoredOrder | AccessGrant | RefreshGrant) -> None:

@@ -1,14 +1,14 @@
-"""What every store of the verifier promises: memory and SQLite alike."""
+"""What every store of the verifier promises: memory, SQLite and PostgreSQL alike."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from diptych.adapters.storage.verifier import open_verifier_store
+from diptych.adapters.storage.verifier import DatabaseVerifierStore, open_verifier_store
 from diptych.crypto.signing import generate_signer
 from diptych.errors import Conflict, Refused
 from diptych.roles.verifier.fakes import MemoryVerifierStore
@@ -21,9 +21,23 @@ ACCEPTED = Verdict(accepted=True, check=None, policy="over_18", time=NOW)
 REFUSED = Verdict(accepted=False, check="zk.required", policy="over_18", time=NOW)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> VerifierStore:
-    return MemoryVerifierStore() if request.param == "memory" else open_verifier_store(tmp_path / "verifier.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseVerifierStore]:
+    location = tmp_path / "verifier.db" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    store = open_verifier_store(location)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VerifierStore]:
+    if request.param == "memory":
+        yield MemoryVerifierStore()
+        return
+    location = tmp_path / "verifier.db" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    store = open_verifier_store(location)
+    yield store
+    store.close()
 
 
 def presentation(presentation_id: str = "one") -> Presentation:

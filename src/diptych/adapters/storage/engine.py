@@ -1,58 +1,157 @@
-"""How a role's database is opened, written in transactions, and brought up to date.
+"""How a role's database is opened, written in transactions, and brought up to date: a SQLite file, or PostgreSQL.
 
-SQLite here: WAL with synchronous=FULL, so that what is committed survives kill -9 and a power cut, and
-secure_delete, so that what is deleted is overwritten. Transactions take the write lock when they begin: two
-writers queue instead of failing halfway.
+On both, what is committed survives kill -9 and a power cut, and what one transaction decides upon nobody else changes
+until it ends. SQLite gives that to whole transactions, which take the only write lock as they begin. On PostgreSQL
+transactions run beside each other at READ COMMITTED and lock what they decide upon *before* they read it: rows with
+`with_for_update()`, and by `hold` what has no row yet. So they wait where SERIALIZABLE would fail and have to be run
+again; a transaction here may contain thirty signatures, and its block can be entered only once. None is repeated: a
+deadlock, which the order of locks leaves to those who replay others' nonces, is `Unavailable` like the rest.
+
+How PostgreSQL is reached is left to `postgresql.py`, what rows mean to one module per role.
 """
 
-from collections.abc import Iterator
+import importlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
-import sqlalchemy
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from diptych.errors import Unavailable
+from diptych.errors import FormatError, Unavailable
+from diptych.private import Secret
+
+Location = Path | Secret
+"""A SQLite file, or the URL of a PostgreSQL database, which may contain a password."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_SECONDS = 10
 
 PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA temp_store=MEMORY",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
 )
 
+# SQLSTATEs of PostgreSQL that the driver counts among programming errors, and that are the operator's to mend.
+UNPREPARED = {"42P01", "42501", "3F000"}  # no such table, no privilege, no such schema
 
-def open_database(path: Path, role: str) -> Engine:
-    """The engine of `role`'s database file, created or migrated to the newest schema first."""
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _take_write_lock)
-    _migrate(engine, role)
-    path.chmod(0o600)
+
+def open_database(location: Location, role: str, *, migrates: bool = True, keeps: int = 0) -> Engine:
+    """The engine of `role`'s database, created or migrated to the newest schema first.
+
+    Without `migrates` it is taken as it is, and a file that is missing stays missing: for processes that live for one
+    request, whose parent has migrated. `keeps` connections to PostgreSQL stay open between transactions; a process
+    that keeps any must not fork.
+    """
+    if isinstance(location, Path):
+        engine = _open_file(location, creates=migrates)
+    else:
+        from diptych.adapters.storage import postgresql
+
+        engine = postgresql.connect(location, role, keeps=keeps)
+    if migrates:
+        _migrate(engine, role)
     return engine
+
+
+def preload(location: Location) -> None:
+    """Import now what the first transaction would import: for a process that forks one child for each of them."""
+    if isinstance(location, Path):
+        importlib.import_module("sqlalchemy.dialects.sqlite.pysqlite")
+    else:
+        importlib.import_module("diptych.adapters.storage.postgresql")
+        importlib.import_module("sqlalchemy.dialects.postgresql.psycopg")
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One all-or-nothing write: durable when the block ends, undone when it raises.
 
-    A database that is locked, gone or full raises `Unavailable`; nothing of the block is kept then.
+    A database that is locked, gone, full or too slow raises `Unavailable`, and nothing of the block is kept. The one
+    exception cannot be avoided: where the connection breaks between COMMIT and its answer, nobody here can know. The
+    caller's own retry must do no harm then, as it must not after a crash at that point.
     """
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as error:
-        raise Unavailable("storage", "the database cannot be written now; try again") from error
+    except SQLAlchemyError as error:
+        if not _is_the_worlds(error):
+            raise
+        raise Unavailable("storage", "the database cannot be reached or written now; try again") from error
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Until this transaction ends, whoever holds the same name waits: for decisions upon what is not there yet.
+
+    On SQLite the transaction holds everything already.
+    """
+    if _is_postgresql(connection):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+
+def hold_rows(connection: Connection, rows: "sa.Select[tuple[bytes]]") -> None:
+    """Lock these rows until this transaction ends. On SQLite it holds everything already."""
+    if _is_postgresql(connection):
+        connection.execute(rows.with_for_update()).all()
+
+
+def insert_unless_there(connection: Connection, table: sa.Table, values: Mapping[str, object]) -> bool:
+    """Insert a row; False if its key is there already. One that another transaction is inserting is waited for."""
+    insert = postgresql_dialect.insert if _is_postgresql(connection) else sqlite_dialect.insert
+    statement = insert(table).values(values).on_conflict_do_nothing().returning(sa.literal(True))
+    return connection.execute(statement).first() is not None
+
+
+def _is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def _is_the_worlds(error: SQLAlchemyError) -> bool:
+    """Did the database fail, or do we have a bug? A broken constraint and a wrong statement stay what they are."""
+    if isinstance(error, NoFreeConnection):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, OperationalError | InternalError):
+        return True
+    # SQLite raises the family's bare parent for a damaged file.
+    return type(error) is DatabaseError or getattr(error.orig, "sqlstate", None) in UNPREPARED
+
+
+def _open_file(path: Path, *, creates: bool) -> Engine:
+    if creates:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            raise Unavailable("storage", f"{path.name} cannot be opened or made: {error.strerror}") from error
+    # mode=rw: a file removed under a running process is a failure, not a reason to begin with an empty one.
+    uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS),
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _take_write_lock)
+    return engine
 
 
 def _configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -73,6 +172,14 @@ def _migrate(engine: Engine, role: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("version_locations", str(MIGRATIONS / role).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
-    with transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with transaction(engine) as connection:
+            hold(connection, f"{role} migrations")  # of many that start at once, one migrates
+            if _is_postgresql(connection) and not sa.inspect(connection).has_schema(role):
+                connection.execute(sa.schema.CreateSchema(role))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise FormatError(
+            "storage.schema", f"this database is not the {role}'s, or a newer release has written it"
+        ) from error

@@ -1,6 +1,8 @@
 """The issuer's memory in a database. A thief of it has ciphertext, wraps and hashes, and nothing that opens them.
 
-Times are whole seconds since 1970, UTC. What the rows mean, and when they go, is said in `roles/issuer`.
+Times are whole seconds since 1970, UTC. Everything about an order is decided while its row is locked, and no request
+needs two orders, so that requests wait for each other and never in a circle. What the rows mean, and when they go, is
+said in `roles/issuer`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,8 +11,9 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
+from sqlalchemy.exc import IntegrityError
 
-from diptych.adapters.storage.engine import transaction
+from diptych.adapters.storage.engine import hold, hold_rows, insert_unless_there, transaction
 from diptych.errors import Conflict
 from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
 
@@ -70,7 +73,7 @@ _INCIDENTS = sa.Table(
 
 
 class DatabaseIssuerStore:
-    """`IssuerStore` over an engine whose transactions take the write lock as they begin (`engine.py`)."""
+    """`IssuerStore` over an opened database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -82,28 +85,28 @@ class DatabaseIssuerStore:
 
     def forget_expired(self, now: datetime) -> None:
         moment = _seconds(now)
+        unredeemed = _ORDERS.c.state.in_([OrderState.OFFERED, OrderState.VOID])
+        over = sa.or_(sa.and_(unredeemed, _ORDERS.c.expires_at <= moment), _ORDERS.c.renewable_until <= moment)
+        over_ids = sa.select(_ORDERS.c.order_id).where(over)
+        has_late_code = sa.and_(_ORDERS.c.expires_at <= moment, _ORDERS.c.code_wrap_full.is_not(None))
+        opened_by_token = sa.exists().where(_ACCESS.c.order_id == _ORDERS.c.order_id, _ACCESS.c.wrap_full.is_not(None))
+        has_late_token = sa.exists().where(_ACCESS.c.order_id == _ORDERS.c.order_id, _ACCESS.c.expires_at <= moment)
+        is_closed = sa.and_(_ORDERS.c.code_wrap_full.is_(None), _ORDERS.c.sealed_full.is_not(None))
+        due = sa.or_(over, has_late_code, sa.and_(is_closed, ~opened_by_token), has_late_token)
         with transaction(self._engine) as connection:
+            # One sweep at a time, and the orders' rows before those that hang on them, as requests do.
+            hold(connection, "issuer sweep")
+            hold_rows(connection, sa.select(_ORDERS.c.order_id).where(due))
             connection.execute(sa.delete(_ACCESS).where(_ACCESS.c.expires_at <= moment))
-            connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
-            unredeemed = _ORDERS.c.state.in_([OrderState.OFFERED, OrderState.VOID])
-            over = sa.or_(sa.and_(unredeemed, _ORDERS.c.expires_at <= moment), _ORDERS.c.renewable_until <= moment)
-            over_ids = sa.select(_ORDERS.c.order_id).where(over)
             for table in (_ACCESS, _REFRESH):
                 connection.execute(sa.delete(table).where(table.c.order_id.in_(over_ids)))
             connection.execute(sa.delete(_ORDERS).where(over))
             connection.execute(
-                sa.update(_ORDERS)
-                .where(_ORDERS.c.expires_at <= moment, _ORDERS.c.code_wrap_full.is_not(None))
-                .values(code_wrap_full=None, code_wrap_renewal=None)
+                sa.update(_ORDERS).where(has_late_code).values(code_wrap_full=None, code_wrap_renewal=None)
             )
-            opened_by_token = sa.exists().where(
-                _ACCESS.c.order_id == _ORDERS.c.order_id, _ACCESS.c.wrap_full.is_not(None)
-            )
-            connection.execute(
-                sa.update(_ORDERS)
-                .where(_ORDERS.c.code_wrap_full.is_(None), _ORDERS.c.sealed_full.is_not(None), ~opened_by_token)
-                .values(sealed_full=None)
-            )
+            connection.execute(sa.update(_ORDERS).where(is_closed, ~opened_by_token).values(sealed_full=None))
+            # Last: whoever uses one of these again waits for the sweep, which then waits for nobody.
+            connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
 
     def incidents(self) -> Sequence[Incident]:
         with transaction(self._engine) as connection:
@@ -116,17 +119,21 @@ class _DatabaseTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._held: set[bytes] = set()
+        """The orders whose rows are locked."""
 
     def order(self, order_id: bytes) -> StoredOrder | None:
-        return self._order_where(_ORDERS.c.order_id == order_id)
+        found = self._order_where(_ORDERS.c.order_id == order_id)
+        if found is None:
+            # There is no row to lock: of two who bring the same order, the second finds the first's.
+            hold(self._connection, f"issuer order {order_id.hex()}")
+            found = self._order_where(_ORDERS.c.order_id == order_id)
+        return found
 
     def order_by_code(self, code_hash: bytes) -> StoredOrder | None:
         return self._order_where(_ORDERS.c.code_hash == code_hash)
 
     def save_order(self, order: StoredOrder) -> None:
-        other = self.order_by_code(order.code_hash)
-        if other is not None and other.order_id != order.order_id:
-            raise Conflict("order.code", "another order has the same code")
         values = {
             "digest": order.digest,
             "code_hash": order.code_hash,
@@ -140,13 +147,18 @@ class _DatabaseTransaction:
             "redeemed_by": order.redeemed_by,
             "renewable_until": None if order.renewable_until is None else _seconds(order.renewable_until),
         }
-        updated = self._connection.execute(
-            sa.update(_ORDERS).where(_ORDERS.c.order_id == order.order_id).values(values)
-        )
-        if updated.rowcount == 0:
-            self._connection.execute(sa.insert(_ORDERS).values(order_id=order.order_id, **values))
+        try:
+            updated = self._connection.execute(
+                sa.update(_ORDERS).where(_ORDERS.c.order_id == order.order_id).values(values)
+            )
+            if updated.rowcount == 0:
+                self._connection.execute(sa.insert(_ORDERS).values(order_id=order.order_id, **values))
+        except IntegrityError as error:
+            raise Conflict("order.code", "another order has the same code") from error
 
     def access_grant(self, token_hash: bytes) -> AccessGrant | None:
+        if not self._hold_order_of(_ACCESS, token_hash):
+            return None
         row = self._connection.execute(sa.select(_ACCESS).where(_ACCESS.c.token_hash == token_hash)).first()
         if row is None:
             return None
@@ -174,6 +186,8 @@ class _DatabaseTransaction:
         )
 
     def refresh_grant(self, token_hash: bytes) -> RefreshGrant | None:
+        if not self._hold_order_of(_REFRESH, token_hash):
+            return None
         return next(iter(self._refresh_where(_REFRESH.c.token_hash == token_hash)), None)
 
     def save_refresh_grant(self, grant: RefreshGrant) -> None:
@@ -203,10 +217,7 @@ class _DatabaseTransaction:
             self._connection.execute(sa.delete(table).where(table.c.order_id == order_id))
 
     def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
-        if self._connection.execute(sa.select(_USED_ONCE.c.value).where(_USED_ONCE.c.value == value)).first():
-            return False
-        self._connection.execute(sa.insert(_USED_ONCE).values(value=value, expires_at=_seconds(expires_at)))
-        return True
+        return insert_unless_there(self._connection, _USED_ONCE, {"value": value, "expires_at": _seconds(expires_at)})
 
     def record(self, incident: Incident) -> None:
         self._connection.execute(
@@ -214,8 +225,23 @@ class _DatabaseTransaction:
         )
 
     def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
-        row = self._connection.execute(sa.select(_ORDERS).where(condition)).first()
-        return None if row is None else _order(row)
+        row = self._connection.execute(sa.select(_ORDERS).where(condition).with_for_update()).first()
+        if row is None:
+            return None
+        self._held.add(bytes(row.order_id))
+        return _order(row)
+
+    def _hold_order_of(self, table: sa.Table, token_hash: bytes) -> bool:
+        """Lock the row of a token's order, if the token is known: its grant is to be read only then."""
+        order_id = self._connection.execute(
+            sa.select(table.c.order_id).where(table.c.token_hash == token_hash)
+        ).scalar()
+        if order_id is None:
+            return False
+        if bytes(order_id) not in self._held:
+            hold_rows(self._connection, sa.select(_ORDERS.c.order_id).where(_ORDERS.c.order_id == order_id))
+            self._held.add(bytes(order_id))
+        return True
 
     def _refresh_where(self, condition: sa.ColumnElement[bool]) -> tuple[RefreshGrant, ...]:
         rows = self._connection.execute(sa.select(_REFRESH).where(condition).order_by(_REFRESH.c.token_hash)).all()

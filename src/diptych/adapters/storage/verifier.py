@@ -1,18 +1,17 @@
-"""The verifier's store in one SQLite file: presentations until their verdict, and verdicts.
+"""The verifier's memory in a database: presentations until their verdict, and verdicts.
 
-A thief of the file learns which questions were asked and answered when; never by whom, and nothing of an answer. What
-moves are allowed is left to `roles/verifier/model`.
+A thief of it learns which questions were asked and answered when; never by whom, and nothing of an answer. What moves
+are allowed is left to `roles/verifier/model`.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import IntegrityError
 
-from diptych.adapters.storage.engine import open_database, transaction
+from diptych.adapters.storage.engine import Location, hold, open_database, transaction
 from diptych.crypto.signing import dump_signer, load_signer
 from diptych.errors import Conflict, Refused
 from diptych.roles.verifier.model import (
@@ -36,7 +35,7 @@ _PRESENTATION = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("policy", sa.Text),
     sa.Column("state", sa.Text),
-    sa.Column("expires_at", sa.Integer),
+    sa.Column("expires_at", sa.BigInteger),
     sa.Column("nonce", sa.Text),
     sa.Column("response_state", sa.Text),
     sa.Column("key", sa.LargeBinary),
@@ -48,21 +47,30 @@ _VERDICT = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("policy", sa.Text),
     sa.Column("verdict", sa.Text),
-    sa.Column("time", sa.Integer),
+    sa.Column("time", sa.BigInteger),
 )
+KEPT_CONNECTIONS = 4
 _SESSION_GONE: dict[str, None] = {"nonce": None, "response_state": None, "key": None}
 
 
-def open_verifier_store(path: Path) -> "SqliteVerifierStore":
-    """The store in this file, created if there is none."""
-    return SqliteVerifierStore(open_database(path, ROLE))
+def open_verifier_store(location: Location) -> "DatabaseVerifierStore":
+    """The store in this database, created if there is none."""
+    return DatabaseVerifierStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS))
 
 
-class SqliteVerifierStore:
-    """A `VerifierStore` over an opened database. `secure_delete` overwrites what a session leaves behind."""
+class DatabaseVerifierStore:
+    """A `VerifierStore` over an opened database.
+
+    SQLite's `secure_delete` overwrites what a session leaves behind; PostgreSQL does so when it vacuums, and its
+    write-ahead log keeps it longer (docs/decisions/0006).
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def close(self) -> None:
+        """Let go of the connections that are kept."""
+        self._engine.dispose()
 
     def add(self, presentation: Presentation) -> None:
         session = presentation.session
@@ -78,20 +86,21 @@ class SqliteVerifierStore:
         }
         try:
             with transaction(self._engine) as connection:
+                connection.execute(sa.insert(_PRESENTATION).values(values))
+                # After the insert, which waits for a verdict that is taking the place of a presentation with this id.
                 if _verdict_row(connection, presentation.id) is not None:
                     raise Conflict("presentation.exists", "there is a presentation with this id")
-                connection.execute(sa.insert(_PRESENTATION).values(values))
         except IntegrityError as error:
             raise Conflict("presentation.exists", "there is a presentation with this id") from error
 
     def presentation(self, presentation_id: str) -> Presentation | None:
         with transaction(self._engine) as connection:
-            row = _row(connection, presentation_id)
+            row = _row(connection, presentation_id, locks=False)
         return None if row is None else _presentation(row)
 
     def advance(self, presentation_id: str, event: Event, *, now: datetime) -> Presentation:
         with transaction(self._engine) as connection:
-            # The write lock is held from here on: of two moves, the second sees what the first made.
+            # Locked from here on: of two moves, the second sees what the first made.
             found = _known(connection, presentation_id)
             if found.is_due(now):
                 _update(connection, presentation_id, state=State.EXPIRED, **_SESSION_GONE)
@@ -132,14 +141,16 @@ class SqliteVerifierStore:
         is_due = (_PRESENTATION.c.expires_at <= seconds) & _PRESENTATION.c.key.is_not(None)
         is_old = _PRESENTATION.c.expires_at <= seconds - int(READABLE_AFTER.total_seconds())
         with transaction(self._engine) as connection:
+            hold(connection, "verifier sweep")  # two of them would lock the same rows in different orders
             connection.execute(
                 sa.update(_PRESENTATION).where(is_due).values(state=State.EXPIRED.value, **_SESSION_GONE)
             )
             connection.execute(sa.delete(_PRESENTATION).where(is_old))
 
 
-def _row(connection: Connection, presentation_id: str) -> "Row[tuple[object, ...]] | None":
-    return connection.execute(sa.select(_PRESENTATION).where(_PRESENTATION.c.id == presentation_id)).first()
+def _row(connection: Connection, presentation_id: str, *, locks: bool) -> "Row[tuple[object, ...]] | None":
+    query = sa.select(_PRESENTATION).where(_PRESENTATION.c.id == presentation_id)
+    return connection.execute(query.with_for_update() if locks else query).first()
 
 
 def _verdict_row(connection: Connection, presentation_id: str) -> "Row[tuple[object, ...]] | None":
@@ -147,7 +158,7 @@ def _verdict_row(connection: Connection, presentation_id: str) -> "Row[tuple[obj
 
 
 def _known(connection: Connection, presentation_id: str) -> Presentation:
-    row = _row(connection, presentation_id)
+    row = _row(connection, presentation_id, locks=True)
     if row is None and (verdict := _verdict_row(connection, presentation_id)) is not None:
         move(_verdict(verdict).state, Event.ANSWER)  # raises: there is no second answer
     if row is None:

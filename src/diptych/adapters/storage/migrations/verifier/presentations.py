@@ -13,7 +13,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
-        sa.Column("expires_at", sa.Integer, nullable=False, index=True),
+        sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
         sa.Column("nonce", sa.Text),
         sa.Column("response_state", sa.Text),
         sa.Column("key", sa.LargeBinary),
@@ -28,5 +28,5 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("verdict", sa.Text, nullable=False),
-        sa.Column("time", sa.Integer, nullable=False),
+        sa.Column("time", sa.BigInteger, nullable=False),
     )
