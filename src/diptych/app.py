@@ -10,8 +10,8 @@ from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_issuer, read_officer
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
-    from diptych.adapters.keys.pkcs11_uri import TokenAccess
     from diptych.adapters.http.relying_party import RelyingParty
+    from diptych.adapters.keys.pkcs11_uri import TokenAccess
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
@@ -275,7 +275,7 @@ class House:
         settings = read_verifier(folder)
         opened = verifier_folder.open_folder(folder)
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
-        pool = VerifierPool(workers=settings.workers, cross_check=settings.cross_check)
+        pool = VerifierPool(workers=settings.provers, cross_check=settings.cross_check)
         verifier = Verifier(
             url=settings.url,
             party=opened.party,

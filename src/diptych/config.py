@@ -1,110 +1,280 @@
-"""Settings: one frozen dataclass per role. The only reader of the environment and of settings files."""
+"""Settings: one frozen dataclass per role. The only reader of the environment and of settings files.
+
+Each setting is said once, beside its field: what it may be, what it is if nobody says, what it means. The environment
+(DIPTYCH_ROLE_SETTING) wins over the file. docs/configuration.md lists them all, and a test compares.
+"""
 
 import os
 import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeVar, get_type_hints
 
 from diptych.errors import FormatError
 from diptych.private import Secret
+from diptych.protocols.oauth.url import parse_url
 
 SETTINGS_FILE = "settings.toml"
 OFFICER_KEY = "officer.key.pem"
+PREFIX = "DIPTYCH_"
 WALLET_FOLDER = "DIPTYCH_WALLET"
 WALLET_UNLOCKED_BY = "DIPTYCH_WALLET_PASSPHRASE"
+BACKUP_UNLOCKED_BY = "DIPTYCH_BACKUP_PASSPHRASE"
 LANGUAGE = "DIPTYCH_LANGUAGE"
 PKCS11_MODULE = "DIPTYCH_PKCS11_MODULE"
 PKCS11_PIN = "DIPTYCH_PKCS11_PIN"
 PKCS11_PIN_FILE = "DIPTYCH_PKCS11_PIN_FILE"
+
+# What the environment may hold besides the settings of roles, for docs/configuration.md.
+OTHER_VARIABLES: Mapping[str, str] = {
+    WALLET_FOLDER: "The wallet's folder, where `--wallet` does not name one; else `~/.local/share/diptych/wallet`.",
+    WALLET_UNLOCKED_BY: "The wallet's passphrase, for scripts; a person is asked for it.",
+    BACKUP_UNLOCKED_BY: "The passphrase of backups with keys, for scripts; a person is asked for it.",
+    LANGUAGE: "`en` or `fr`; else the locale decides.",
+    PKCS11_MODULE: "The PKCS#11 library of the token, where a key's URI does not name it.",
+    PKCS11_PIN_FILE: "The file with the token's PIN, where a key's URI does not name it.",
+    PKCS11_PIN: "The token's PIN; a PIN in a file is better.",
+}
+
+SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
+MAX_TEXT = 1024
+_TRUE_OR_FALSE = {"true": True, "false": False}
+_T = TypeVar("_T")
+REQUIRED = object()
+"""The default of a setting that has none."""
+
+
+class _Wrong(Exception):
+    """A value is not what its setting may be. The words say what it may be, never what it was."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text on one line."""
+
+    def __str__(self) -> str:
+        return "text"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The value itself."""
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
+            raise _Wrong("a text in double quotes")
+        return value
+
+    def read(self, text: str) -> object:
+        """The value that a variable of the environment stands for."""
+        return text
+
+
+@dataclass(frozen=True)
+class Url(Text):
+    """Where others reach the role."""
+
+    def __str__(self) -> str:
+        return "https URL"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The URL as it was written: it names the role, letter by letter."""
+        if not isinstance(value, str):
+            raise _Wrong("a URL in double quotes")
+        try:
+            return parse_url(value.rstrip("/")).text + value[len(value.rstrip("/")) :]
+        except FormatError as error:
+            raise _Wrong(f"a URL ({error.message})") from error
+
+
+@dataclass(frozen=True)
+class File(Text):
+    """A path, relative to the role's folder."""
+
+    def __str__(self) -> str:
+        return "path"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The path from where the command stands."""
+        if not isinstance(value, str) or not value:
+            raise _Wrong("a path in double quotes")
+        return folder / value
+
+
+@dataclass(frozen=True)
+class Database(Text):
+    """Where a role remembers: a SQLite file, or a PostgreSQL database, whose URL may contain a password."""
+
+    def __str__(self) -> str:
+        return "sqlite:///FILE or postgresql://USER@HOST/NAME"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The file's path from where the command stands, or the URL."""
+        if isinstance(value, str) and value.startswith(SQLITE) and value != SQLITE:
+            return folder / value.removeprefix(SQLITE)
+        if isinstance(value, str) and value.startswith(POSTGRESQL):
+            return Secret(value.encode("utf-8", "surrogateescape"))
+        raise _Wrong("sqlite:///FILE, within the role's folder, or postgresql://USER@HOST/NAME")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole number within bounds."""
+
+    least: int
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.least} to {self.most}"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The number itself."""
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise _Wrong(f"a whole number from {self.least} to {self.most}")
+        return value
+
+    def read(self, text: str) -> object:
+        """The value that a variable of the environment stands for."""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    def __str__(self) -> str:
+        return "true or false"
+
+    def check(self, value: object, folder: Path) -> object:
+        """The value itself."""
+        if not isinstance(value, bool):
+            raise _Wrong("true or false, without quotes")
+        return value
+
+    def read(self, text: str) -> object:
+        """The value that a variable of the environment stands for."""
+        return _TRUE_OR_FALSE.get(text, text)
+
+
+Kind = Text | Number | Switch
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Beside a field: what the setting may be, and what it means."""
+
+    kind: Kind
+    meaning: str
+
+
+_HOST = Setting(
+    Text(), "The address to listen on. Anything but this machine's own asks for TLS, or for `behind_proxy`."
+)
+_PORT = Setting(Number(0, 65535), "The port to listen on; 0 for any that is free.")
+_CATALOGUE = Setting(File(), "A folder with the deployment's own document types.")
+_DATABASE = Setting(
+    Database(), "Where it remembers: a SQLite file (one of its own in the folder, if nothing is said), or PostgreSQL."
+)
+_TLS_CERTIFICATE = Setting(
+    File(), "Certificate chain (PEM) of the server, leaf first; with `tls_key`, the role serves https itself."
+)
+_TLS_KEY = Setting(File(), "Private key (PEM, readable by its owner alone) of `tls_certificate`.")
+_BEHIND_PROXY = Setting(
+    Switch(), "Something else ends TLS in front of this role: it may listen beyond this machine without TLS of its own."
+)
+_ADMIN_PORT = Setting(
+    Number(0, 65535), "Port for /metrics, /health and /ready on 127.0.0.1, for the operator alone; 0 for none."
+)
 
 
 @dataclass(frozen=True)
 class OfficerSettings:
     """An officer's workstation: where it orders, how long its transaction codes are and its offers live."""
 
-    issuer: str | None
-    tx_code_digits: int
-    offer_days: int
-    catalogue: Path | None
-    """A folder with the deployment's own document types."""
-    key: str
-    """The officer's key: a file in the folder, or `pkcs11:token=...;object=...`."""
-
-
-def read_officer(folder: Path) -> OfficerSettings:
-    """The settings of the officer's folder, or `FormatError`."""
-    table = _read(folder)
-    issuer, catalogue, key = table.get("issuer"), table.get("catalogue"), table.get("key", OFFICER_KEY)
-    digits, days = table.get("tx_code_digits", 6), table.get("offer_days", 7)
-    if not set(table).issubset({"issuer", "catalogue", "tx_code_digits", "offer_days", "key"}):
-        raise FormatError("settings.officer", "settings.toml has a name that is not known; look for a typing error")
-    if not isinstance(issuer, str | None) or not isinstance(catalogue, str | None) or not isinstance(key, str):
-        raise FormatError("settings.officer", "issuer, catalogue and key are texts in double quotes")
-    if not isinstance(digits, int) or not isinstance(days, int) or not 4 <= digits <= 16 or not 1 <= days <= 30:
-        raise FormatError("settings.officer", "tx_code_digits is 4 to 16, offer_days is 1 to 30")
-    return OfficerSettings(issuer, digits, days, None if catalogue is None else folder / catalogue, key)
+    issuer: Annotated[str | None, Setting(Url(), "Where orders go, unless `--issuer` says otherwise.")] = None
+    tx_code_digits: Annotated[int, Setting(Number(4, 16), "How many digits a transaction code has.")] = 6
+    offer_days: Annotated[int, Setting(Number(1, 30), "How many days an offer can be redeemed.")] = 7
+    catalogue: Annotated[Path | None, _CATALOGUE] = None
+    key: Annotated[
+        str, Setting(Text(), "The officer's key: a file in the folder, or `pkcs11:token=...;object=...`.")
+    ] = OFFICER_KEY
 
 
 @dataclass(frozen=True)
 class IssuerSettings:
     """An issuer: its public name and URL, where it listens, which document types it adds."""
 
-    url: str
-    name_en: str
-    name_fr: str
-    host: str
-    port: int
-    catalogue: Path | None
-
-
-def read_issuer(folder: Path) -> IssuerSettings:
-    """The settings of the issuer's folder, or `FormatError`."""
-    table = _read(folder)
-    if not set(table).issubset({"url", "name_en", "name_fr", "host", "port", "catalogue"}):
-        raise FormatError("settings.issuer", "settings.toml has a name that is not known; look for a typing error")
-    texts = {name: table.get(name) for name in ("url", "name_en", "name_fr", "host")}
-    port, catalogue = table.get("port"), table.get("catalogue")
-    if not all(isinstance(text, str) for text in texts.values()) or not isinstance(catalogue, str | None):
-        raise FormatError("settings.issuer", "url, name_en, name_fr and host must be there, in double quotes")
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
-        raise FormatError("settings.issuer", "port is a number from 0 to 65535")
-    url, name_en, name_fr, host = (str(text) for text in texts.values())
-    return IssuerSettings(url, name_en, name_fr, host, port, None if catalogue is None else folder / catalogue)
+    url: Annotated[str, Setting(Url(), "Its name, and where wallets reach it. Offers and documents carry it.")]
+    name_en: Annotated[str, Setting(Text(), "What wallets show, in English.")]
+    name_fr: Annotated[str, Setting(Text(), "What wallets show, in French.")]
+    port: Annotated[int, _PORT]
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    catalogue: Annotated[Path | None, _CATALOGUE] = None
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    requests_at_once: Annotated[
+        int, Setting(Number(1, 1024), "How many requests are served at once, each in a process; others wait.")
+    ] = 16
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
 
 
 @dataclass(frozen=True)
 class VerifierSettings:
     """A verifier: its public URL, where it listens, how it checks. There is no setting for what it keeps."""
 
-    url: str
-    host: str
-    port: int
-    workers: int | None
-    """Processes that check proofs; one a core where None."""
-    cross_check: bool
-    """Every proof is checked by a second engine too, and refused unless both agree."""
-    checks_a_minute: int
+    url: Annotated[str, Setting(Url(), "Where wallets and relying parties reach it.")]
+    port: Annotated[int, _PORT]
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    workers: Annotated[int, Setting(Number(1, 64), "Web processes that share the port.")] = 1
+    provers: Annotated[
+        int | None,
+        Setting(Number(1, 256), "Processes that check proofs, over all workers; one a core where not set."),
+    ] = None
+    cross_check: Annotated[
+        bool, Setting(Switch(), "Every proof is checked by a second engine too, and refused unless both agree.")
+    ] = False
+    checks_a_minute: Annotated[
+        int, Setting(Number(1, 1_000_000), "How many answers are checked in a minute, at most, over all workers.")
+    ] = 300
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
+
+
+ROLES: Mapping[str, type] = {"officer": OfficerSettings, "issuer": IssuerSettings, "verifier": VerifierSettings}
+
+
+def read_officer(folder: Path) -> OfficerSettings:
+    """The settings of the officer's folder, or `FormatError`."""
+    return _read_role("officer", OfficerSettings, folder)
+
+
+def read_issuer(folder: Path) -> IssuerSettings:
+    """The settings of the issuer's folder, or `FormatError`."""
+    return _served(_read_role("issuer", IssuerSettings, folder))
 
 
 def read_verifier(folder: Path) -> VerifierSettings:
     """The settings of the verifier's folder, or `FormatError`."""
-    table = _read(folder)
-    if not set(table).issubset({"url", "host", "port", "workers", "cross_check", "checks_a_minute"}):
-        raise FormatError("settings.verifier", "settings.toml has a name that is not known; look for a typing error")
-    url, host, cross_check = table.get("url"), table.get("host"), table.get("cross_check", False)
-    if not isinstance(url, str) or not isinstance(host, str) or not isinstance(cross_check, bool):
-        raise FormatError("settings.verifier", "url and host are texts in double quotes, cross_check is true or false")
-    port = _number(table, "port", least=0, most=65535)
-    workers = None if "workers" not in table else _number(table, "workers", least=1, most=256)
-    checks = 300 if "checks_a_minute" not in table else _number(table, "checks_a_minute", least=1, most=1_000_000)
-    return VerifierSettings(url, host, port, workers, cross_check, checks)
+    return _served(_read_role("verifier", VerifierSettings, folder))
 
 
-def _number(table: dict[str, object], name: str, *, least: int, most: int) -> int:
-    value = table.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise FormatError(f"settings.{name}", f"{name} is a whole number from {least} to {most}")
-    return value
+def settings_of(role: str) -> Mapping[str, tuple[Setting, object]]:
+    """Every setting of a role, by name, with its default, or `REQUIRED`."""
+    hints = get_type_hints(ROLES[role], include_extras=True)
+    return {name: (hint.__metadata__[0], getattr(ROLES[role], name, REQUIRED)) for name, hint in hints.items()}
+
+
+def variable(role: str, name: str) -> str:
+    """The variable of the environment that stands for a role's setting."""
+    return f"{PREFIX}{role}_{name}".upper()
+
+
+def unknown_variables() -> Sequence[str]:
+    """Variables of the environment that look like ours and that nothing here reads."""
+    known = {variable(role, name) for role in ROLES for name in settings_of(role)} | set(OTHER_VARIABLES)
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 @dataclass(frozen=True)
@@ -118,12 +288,8 @@ class TokenSettings:
 
 def read_token() -> TokenSettings:
     """The environment's module, PIN and PIN file. Nothing is opened."""
-    module, pin, pin_file = (os.environ.get(name) for name in (PKCS11_MODULE, PKCS11_PIN, PKCS11_PIN_FILE))
-    return TokenSettings(
-        Path(module) if module else None,
-        Secret(pin.encode("utf-8", "surrogateescape")) if pin else None,
-        Path(pin_file) if pin_file else None,
-    )
+    module, pin_file = (os.environ.get(name) for name in (PKCS11_MODULE, PKCS11_PIN_FILE))
+    return TokenSettings(Path(module) if module else None, _secret(PKCS11_PIN), Path(pin_file) if pin_file else None)
 
 
 def wallet_folder() -> Path:
@@ -134,14 +300,75 @@ def wallet_folder() -> Path:
 
 def wallet_passphrase() -> Secret | None:
     """The wallet's passphrase, if the environment has it: for scripts and demos; a person is asked."""
-    found = os.environ.get(WALLET_UNLOCKED_BY)
-    return None if found is None else Secret(found.encode("utf-8", "surrogateescape"))
+    return _secret(WALLET_UNLOCKED_BY)
+
+
+def backup_passphrase() -> Secret | None:
+    """The passphrase of backups with keys, if the environment has it; a person is asked."""
+    return _secret(BACKUP_UNLOCKED_BY)
 
 
 def language() -> str:
     """The language of names and purposes, `en` or `fr`, from the environment's locale."""
     found = next((os.environ[name] for name in (LANGUAGE, "LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     return "fr" if found.lower().startswith("fr") else "en"
+
+
+def _secret(name: str) -> Secret | None:
+    found = os.environ.get(name)
+    return None if not found else Secret(found.encode("utf-8", "surrogateescape"))
+
+
+def _read_role(role: str, build: Callable[..., _T], folder: Path) -> _T:
+    """The file's values, then the environment's over them, each checked; no name that nobody knows."""
+    table, settings = _read(folder), settings_of(role)
+    unknown = [name for name in table if name not in settings]
+    if unknown:
+        raise FormatError(
+            "settings.unknown",
+            f"{SETTINGS_FILE} has names that are not known: look for a typing error in line(s) "
+            f"{_lines(folder, unknown)}. Known are {', '.join(settings)}",
+        )
+    prefix = variable(role, "")
+    for name in os.environ:
+        if (
+            name.startswith(prefix)
+            and name not in OTHER_VARIABLES
+            and name.removeprefix(prefix).lower() not in settings
+        ):
+            raise FormatError("settings.unknown", f"the environment's {name} stands for no setting of the {role}")
+    values: dict[str, object] = {}
+    for name, (setting, default) in settings.items():
+        text = os.environ.get(variable(role, name))
+        where = SETTINGS_FILE if text is None else f"the environment's {variable(role, name)}"
+        given = table.get(name, REQUIRED) if text is None else setting.kind.read(text)
+        if given is REQUIRED and default is REQUIRED:
+            raise FormatError(f"settings.{name}", f"{name} is missing in {SETTINGS_FILE}: {setting.meaning}")
+        try:
+            values[name] = default if given is REQUIRED else setting.kind.check(given, folder)
+        except _Wrong as wrong:
+            raise FormatError(f"settings.{name}", f"{name} in {where} must be {wrong}") from wrong
+    return build(**values)
+
+
+_Served = TypeVar("_Served", IssuerSettings, VerifierSettings)
+
+
+def _served(settings: _Served) -> _Served:
+    """What belongs together."""
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise FormatError("settings.tls_key", "tls_certificate and tls_key are set together, or neither")
+    if settings.admin_port and settings.admin_port == settings.port:
+        raise FormatError("settings.admin_port", "admin_port must be another port than port")
+    return settings
+
+
+def _lines(folder: Path, names: Sequence[str]) -> str:
+    lines = (folder / SETTINGS_FILE).read_text(encoding="utf-8").splitlines()
+    found = [
+        str(number) for number, line in enumerate(lines, 1) if line.lstrip().strip("[\"'").startswith(tuple(names))
+    ]
+    return ", ".join(found) or "?"
 
 
 def _read(folder: Path) -> dict[str, object]:
@@ -154,3 +381,5 @@ def _read(folder: Path) -> dict[str, object]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormatError("settings.toml", f"{SETTINGS_FILE} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise FormatError("settings.read", f"{SETTINGS_FILE} cannot be read: {error.strerror}") from error

@@ -135,11 +135,11 @@ def test_mistakes_at_init_are_told_and_leave_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "check"),
     [
-        ("", "settings.verifier"),
+        ("", "settings.url"),
         ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = "8102"', "settings.port"),
         ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = 8102\nworkers = 0', "settings.workers"),
-        ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = 8102\ncross_check = 1', "settings.verifier"),
-        ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = 8102\nkeep_documents = true', "settings.verifier"),
+        ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = 8102\ncross_check = 1', "settings.cross_check"),
+        ('url = "http://127.0.0.1:1"\nhost = "127.0.0.1"\nport = 8102\nkeep_documents = true', "settings.unknown"),
         ("url =", "settings.toml"),
     ],
 )
