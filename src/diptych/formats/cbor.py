@@ -52,7 +52,7 @@ class TDate:
         """The text of an aware moment with whole seconds."""
         if moment.tzinfo is None or moment.microsecond:
             raise FormatError("cbor.tdate", "a date-time on the wire is in UTC with whole seconds")
-        return cls(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return cls(moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z")
 
     def moment(self) -> datetime:
         """The aware UTC moment; `FormatError` for fractions, offsets or no date at all."""
@@ -127,6 +127,11 @@ def array_of(items: Sequence[bytes]) -> Verbatim:
 def map_of(members: Sequence[bytes]) -> Verbatim:
     """The map of members that are already encoded, each as key and value; the caller answers for unique keys."""
     return Verbatim(b"".join((_head(MAP, len(members)), *members)))
+
+
+def encoded_head(length: int) -> bytes:
+    """What stands before that many bytes to make them an `EncodedCbor`: tag 24, and the head of a byte string."""
+    return _head(TAG, TAG_ENCODED_CBOR) + _head(BYTES, length)
 
 
 # Readers for one expected shape each: the value with its type, or `FormatError` under the caller's check name.
@@ -302,33 +307,37 @@ class _Reader:
 
 
 def _append(parts: list[bytes], value: Encodable) -> None:
-    """One item onto `parts`. The kinds that documents are made of are asked for first."""
+    """One item onto `parts`. The kinds that documents are made of are asked for first: this is the issuer's speed."""
     if isinstance(value, str):
-        _append_text(parts, value)
+        raw = _utf8(value)
+        parts.append(_head(TEXT, len(raw)))
+        parts.append(raw)
     elif isinstance(value, bytes):
-        parts += (_head(BYTES, len(value)), value)
+        parts.append(_head(BYTES, len(value)))
+        parts.append(value)
     elif value is None or isinstance(value, bool):
         parts.append({False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value])
     elif isinstance(value, int):
         parts.append(_head(UNSIGNED, value) if value >= 0 else _head(NEGATIVE, -1 - value))
-    elif isinstance(value, EncodedCbor):
-        parts += (_head(TAG, TAG_ENCODED_CBOR), _head(BYTES, len(value.raw)), value.raw)
-    elif isinstance(value, TDate | FullDate):
-        parts.append(_head(TAG, TAG_TDATE if isinstance(value, TDate) else TAG_FULL_DATE))
-        _append_text(parts, value.text)
     elif isinstance(value, Verbatim):
         parts.append(value.raw)
+    elif isinstance(value, _MAPPINGS):
+        parts.append(_head(MAP, len(value)))
+        for key, member_value in value.items():
+            _append(parts, key)
+            _append(parts, member_value)
+    elif isinstance(value, EncodedCbor):
+        parts += (encoded_head(len(value.raw)), value.raw)
+    elif isinstance(value, FullDate):
+        parts += (_head(TAG, TAG_FULL_DATE), encode(value.text))
+    elif isinstance(value, TDate):
+        parts += (_head(TAG, TAG_TDATE), encode(value.text))
     elif isinstance(value, Tag):
         parts.append(_head(TAG, value.number))
         _append(parts, value.value)
     elif isinstance(value, float):
         parts.append(_encoded_float(value))
-    elif isinstance(value, Mapping):
-        parts.append(_head(MAP, len(value)))
-        for key, member_value in value.items():
-            _append(parts, key)
-            _append(parts, member_value)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, _SEQUENCES):
         parts.append(_head(ARRAY, len(value)))
         for member_value in value:
             _append(parts, member_value)
@@ -336,12 +345,16 @@ def _append(parts: list[bytes], value: Encodable) -> None:
         raise FormatError("cbor.type", "this type of value has no CBOR encoding here")
 
 
-def _append_text(parts: list[bytes], value: str) -> None:
+# The plain types first: asking whether something is any kind of Mapping takes long.
+_MAPPINGS = (dict, Mapping)
+_SEQUENCES = (list, Sequence)
+
+
+def _utf8(value: str) -> bytes:
     try:
-        raw = value.encode("utf-8")
+        return value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise FormatError("cbor.text", "a text is not UTF-8") from error
-    parts += (_head(TEXT, len(raw)), raw)
 
 
 _SHORT_HEADS = tuple(bytes((initial,)) for initial in range(256))

@@ -13,7 +13,7 @@ from datetime import datetime
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import PublicKey, Signer
 from diptych.errors import Refused
-from diptych.formats.cbor import CborValue, EncodedCbor, Verbatim, array_of, encode, map_of
+from diptych.formats.cbor import CborValue, Verbatim, array_of, encode, encoded_head, map_of
 from diptych.formats.cose import sign1
 from diptych.formats.mdoc import mso
 from diptych.formats.mdoc.issuer_signed import IssuerSigned, parse_issuer_signed
@@ -29,7 +29,7 @@ class Original:
     """A document ready to be copied: checked, dated, and encoded but for what is each copy's own. From `prepare`."""
 
     doc_type: str
-    namespaces: Mapping[str, Sequence["_Blank"]] = field(repr=False)
+    namespaces: Mapping[str, "_Blanks"] = field(repr=False)
     signer: Signer
     signer_chain: Sequence[bytes]
     validity_info: Verbatim
@@ -119,8 +119,17 @@ def _check_signer(signer: Signer, signer_chain: Sequence[bytes], signed: datetim
 
 
 @dataclass(frozen=True)
+class _Blanks:
+    """A namespace's items but for digest ids and randoms; `issuer_signed.build_item` says an item in the long form."""
+
+    digest_ids: tuple[bytes, ...]
+    """0 to count - 1, encoded."""
+    items: tuple["_Blank", ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class _Blank:
-    """An item's tag-24 bytes around its digest id and its random; `issuer_signed.build_item` says it in the long form.
+    """An item's tag-24 bytes around its digest id and its random.
 
     Members stand in the order that the proving circuits are tested with: digestID, random, and the element's two.
     """
@@ -131,43 +140,42 @@ class _Blank:
 
 
 _MAP_OF_FOUR = b"\xa4"
-_DIGEST_ID = encode("digestID")
+_START = _MAP_OF_FOUR + encode("digestID")
 _RANDOM = encode("random") + encode(bytes(SALT_BYTES))[:-SALT_BYTES]
 _DIGEST_HEAD = encode(bytes(DIGEST_BYTES))[:-DIGEST_BYTES]
 
 
-def _blanks(elements: Mapping[str, Personal[CborValue] | CborValue]) -> tuple[_Blank, ...]:
-    widest = len(encode(len(elements) - 1))
-    return tuple(
-        _blank(identifier, value.reveal() if isinstance(value, Personal) else value, widest)
-        for identifier, value in elements.items()
+def _blanks(elements: Mapping[str, Personal[CborValue] | CborValue]) -> _Blanks:
+    digest_ids = tuple(encode(number) for number in range(len(elements)))
+    widest = len(digest_ids[-1])
+    return _Blanks(
+        digest_ids,
+        tuple(
+            _blank(identifier, value.reveal() if isinstance(value, Personal) else value, widest)
+            for identifier, value in elements.items()
+        ),
     )
 
 
 def _blank(identifier: str, value: CborValue, widest: int) -> _Blank:
-    start = _MAP_OF_FOUR + _DIGEST_ID
-    end = b"".join((encode("elementIdentifier"), encode(identifier), encode("elementValue"), encode(value)))
-    around = len(start) + len(_RANDOM) + SALT_BYTES + len(end)
-    return _Blank(tuple(_tag_24_head(around + width) + start for width in range(1, widest + 1)), end)
+    end = encode({"elementIdentifier": identifier, "elementValue": value})[1:]  # without the head of a map of its own
+    around = len(_START) + len(_RANDOM) + SALT_BYTES + len(end)
+    return _Blank(tuple(encoded_head(around + width) + _START for width in range(1, widest + 1)), end)
 
 
-def _tag_24_head(length: int) -> bytes:
-    return encode(EncodedCbor(bytes(length)))[:-length]
-
-
-def _filled(blanks: Sequence[_Blank], entropy: Entropy) -> tuple[Verbatim, Verbatim]:
+def _filled(blanks: _Blanks, entropy: Entropy) -> tuple[Verbatim, Verbatim]:
     """The items with fresh salts under shuffled digest ids, and the digests of their bytes.
 
     By digest id, not by element: the order of digests must not tell what an unshown element is.
     """
-    count = len(blanks)
+    count = len(blanks.items)
     salts = entropy(SALT_BYTES * count)
     items: list[bytes] = []
     digests = [b""] * count
-    for place, (blank, number) in enumerate(zip(blanks, _shuffled(count, entropy), strict=True)):
-        digest_id = encode(number)
+    for place, (blank, number) in enumerate(zip(blanks.items, _shuffled(count, entropy), strict=True)):
+        digest_id = blanks.digest_ids[number]
         salt = salts[SALT_BYTES * place : SALT_BYTES * (place + 1)]
-        item = b"".join((blank.starts[len(digest_id) - 1], digest_id, _RANDOM, salt, blank.end))
+        item = blank.starts[len(digest_id) - 1] + digest_id + _RANDOM + salt + blank.end
         items.append(item)
         digests[number] = digest_id + _DIGEST_HEAD + hashlib.sha256(item).digest()
     return array_of(items), map_of(digests)
