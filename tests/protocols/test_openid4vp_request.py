@@ -196,7 +196,8 @@ def resigned(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda c: c.update(verifier_info={}), "request.verifier_info"),
         (lambda c: c.update(verifier_info=c["verifier_info"] * 17), "request.verifier_info"),
         (lambda c: c.update(verifier_info=[{"format": "jwt", "data": "x"}]), "registration.missing"),
-        (lambda c: c["verifier_info"][0].update(use="everything"), "registration.use"),
+        (lambda c: c["verifier_info"][0]["data"].update(use="everything"), "registration.use"),
+        (lambda c: c["verifier_info"][0].update(data="x"), "request.verifier_info"),
     ],
 )
 def test_a_request_outside_the_profile_is_refused_by_name(

@@ -289,7 +289,9 @@ def encode(request: PresentationRequest) -> dict[str, Json]:
     if request.expires is not None:
         claims["exp"] = int(request.expires.timestamp())
     if request.registration is not None:
-        claims["verifier_info"] = [{"format": registration.FORMAT, "data": request.registration, "use": request.use}]
+        # 5.1: all that a format defines stands in `data`; readers drop members that the standard does not name.
+        data: dict[str, Json] = {"certificate": request.registration, "use": request.use}
+        claims["verifier_info"] = [{"format": registration.FORMAT, "data": data}]
     return claims
 
 
@@ -365,7 +367,10 @@ def _verifier_info(value: Json) -> tuple[str | None, str | None]:
     for item in value:
         # 5.11: unrecognised formats are ignored.
         if isinstance(item, dict) and item.get("format") == registration.FORMAT:
-            return strict_json.text(item, "data"), _text(item, "use")
+            data = item.get("data")
+            if not isinstance(data, dict):
+                raise _malformed("verifier_info", "data holds the registration certificate and the use")
+            return strict_json.text(data, "certificate"), _text(data, "use")
     return None, None
 
 
