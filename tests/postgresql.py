@@ -71,5 +71,6 @@ class PostgresqlServer:
 
     def close(self) -> None:
         """Stop for good, leaving nothing."""
+        self.stop()
         self._server.cleanup()
         shutil.rmtree(self._folder)

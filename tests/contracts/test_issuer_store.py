@@ -1,6 +1,9 @@
-"""What every memory of the issuer promises, run on each of them."""
+"""What every memory of the issuer promises, run on each of them; and the databases, what races end in."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +14,14 @@ from diptych.adapters.storage.engine import open_database
 from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 from diptych.errors import Conflict
 from diptych.roles.issuer.fakes import MemoryIssuerStore
-from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
+from diptych.roles.issuer.model import (
+    REFRESH_LIFETIME,
+    AccessGrant,
+    Incident,
+    OrderState,
+    RefreshGrant,
+    StoredOrder,
+)
 from diptych.roles.issuer.ports import IssuerStore
 
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
@@ -200,6 +210,22 @@ def test_a_value_can_be_used_again_only_after_its_time(reopen: Reopen) -> None:
         assert state.use_once(b"v" * 32, expires_at=LATER)
 
 
+def test_redeemed_orders_are_listed_by_id_a_page_at_a_time(reopen: Reopen) -> None:
+    redeemed = [
+        replace(REDEEMED, order_id=bytes([number]) * 16, code_hash=bytes([number]) * 32, state=state)
+        for number, state in ((9, OrderState.CLOSED), (1, OrderState.REDEEMED), (5, OrderState.CLOSED))
+    ]
+    void = replace(REDEEMED, order_id=b"v" * 16, code_hash=b"v" * 32, state=OrderState.VOID)
+    save(reopen(), ORDER, void, *redeemed)
+    store = reopen()
+    first = store.redeemed_orders(after=b"", most=2)
+    assert [order.order_id[0] for order in first] == [1, 5]
+    assert [order.order_id[0] for order in store.redeemed_orders(after=first[-1].order_id, most=2)] == [9]
+    assert store.redeemed_orders(after=b"\x09" * 16, most=2) == ()
+    assert (first[0].expires_at, first[0].renewable_until) == (LATER, MUCH_LATER)
+    assert first[0].redeemed_on == MUCH_LATER - REFRESH_LIFETIME
+
+
 def test_incidents_are_kept_in_order(reopen: Reopen) -> None:
     first, second = Incident(ORDER.order_id, "one", NOW), Incident(b"p" * 16, "two", SOON)
     for incident in (first, second):
@@ -253,3 +279,162 @@ def test_forgetting_twice_is_forgetting_once(reopen: Reopen) -> None:
     once = stored(reopen())
     reopen().forget_expired(LATER)
     assert stored(reopen()) == once
+
+
+AT_ONCE = 6
+Act = Callable[[IssuerStore, int], object]
+
+
+def race(reopen: Reopen, act: Act) -> Sequence[object]:
+    """The outcomes of several that act at once, each on a connection of its own."""
+    stores = [reopen() for _ in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as together:
+        return list(together.map(act, stores, range(AT_ONCE)))
+
+
+def think() -> None:
+    """Time enough for another to decide the same."""
+    time.sleep(0.05)
+
+
+def test_of_many_who_redeem_one_code_one_does(reopen_database: Reopen) -> None:
+    save(reopen_database(), ORDER)
+
+    def redeem(store: IssuerStore, number: int) -> bool:
+        with store.transaction() as state:
+            order = state.order_by_code(ORDER.code_hash)
+            assert order is not None
+            if order.state is not OrderState.OFFERED:
+                return False
+            think()
+            state.save_order(replace(REDEEMED, redeemed_by=str(number)))
+            return True
+
+    outcomes = race(reopen_database, redeem)
+    assert sorted(map(bool, outcomes)) == [False] * (AT_ONCE - 1) + [True]
+    assert stored(reopen_database()) == replace(REDEEMED, redeemed_by=str(outcomes.index(True)))
+
+
+def test_guesses_at_once_are_counted_one_by_one(reopen_database: Reopen) -> None:
+    save(reopen_database(), ORDER)
+
+    def guess(store: IssuerStore, number: int) -> None:
+        with store.transaction() as state:
+            order = state.order_by_code(ORDER.code_hash)
+            assert order is not None
+            think()
+            state.save_order(replace(order, tries=order.tries + 1))
+
+    race(reopen_database, guess)
+    assert stored(reopen_database()) == replace(ORDER, tries=AT_ONCE)
+
+
+def test_of_many_who_use_one_value_one_does(reopen_database: Reopen) -> None:
+    def use(store: IssuerStore, number: int) -> bool:
+        with store.transaction() as state:
+            is_first = state.use_once(b"v" * 32, expires_at=SOON)
+            think()
+            return is_first
+
+    assert sorted(map(bool, race(reopen_database, use))) == [False] * (AT_ONCE - 1) + [True]
+
+
+def test_a_value_whose_use_was_undone_is_anothers_to_use(reopen_database: Reopen) -> None:
+    def stumble_or_use(store: IssuerStore, number: int) -> bool:
+        try:
+            with store.transaction() as state:
+                is_first = state.use_once(b"v" * 32, expires_at=SOON)
+                think()
+                if number < AT_ONCE - 1:
+                    raise ZeroDivisionError
+                return is_first
+        except ZeroDivisionError:
+            return False
+
+    assert race(reopen_database, stumble_or_use)[-1] is True
+
+
+def test_of_many_who_exchange_one_refresh_token_one_does(reopen_database: Reopen) -> None:
+    save(reopen_database(), REDEEMED, REFRESH)
+
+    def exchange(store: IssuerStore, number: int) -> bool:
+        with store.transaction() as state:
+            grant = state.refresh_grant(REFRESH.token_hash)
+            assert grant is not None
+            if grant.is_superseded:
+                return False
+            think()
+            state.save_refresh_grant(replace(grant, wrap_renewal=None))
+            state.save_refresh_grant(replace(REFRESH, token_hash=bytes([number]) * 32, predecessor=grant.token_hash))
+            return True
+
+    assert sorted(map(bool, race(reopen_database, exchange))) == [False] * (AT_ONCE - 1) + [True]
+    with reopen_database().transaction() as state:
+        assert len(state.successors(REFRESH.token_hash)) == 1
+
+
+def test_of_many_who_bring_one_order_the_first_is_new_and_the_others_find_it(reopen_database: Reopen) -> None:
+    def bring(store: IssuerStore, number: int) -> bool:
+        with store.transaction() as state:
+            known = state.order(ORDER.order_id)
+            if known is not None:
+                assert known == ORDER
+                return False
+            think()
+            state.save_order(ORDER)
+            return True
+
+    assert sorted(map(bool, race(reopen_database, bring))) == [False] * (AT_ONCE - 1) + [True]
+
+
+def test_whoever_has_a_token_waits_for_whoever_is_closing_its_order(reopen_database: Reopen) -> None:
+    save(reopen_database(), REDEEMED, REFRESH, ACCESS)
+    closer, bearer = reopen_database(), reopen_database()
+    is_closing = threading.Event()
+
+    def close() -> None:
+        with closer.transaction() as state:
+            assert state.order(ORDER.order_id) is not None
+            is_closing.set()
+            time.sleep(0.2)
+            state.forget_grants(ORDER.order_id)
+
+    def bear() -> list[object]:
+        is_closing.wait()
+        with bearer.transaction() as state:
+            return [state.access_grant(ACCESS.token_hash), state.refresh_grant(REFRESH.token_hash)]
+
+    with ThreadPoolExecutor(2) as together:
+        closed, found = together.submit(close), together.submit(bear)
+        closed.result()
+        assert found.result() == [None, None]
+
+
+def test_sweeps_and_requests_do_not_lock_each_other_out(reopen_database: Reopen) -> None:
+    """Requests end tokens while sweeps delete them, from both ends."""
+    orders = [replace(REDEEMED, order_id=bytes([i]) * 16, code_hash=bytes([i]) * 32, expires_at=SOON) for i in range(8)]
+    save(reopen_database(), *orders)
+
+    def work(store: IssuerStore, number: int) -> int:
+        done = 0
+        for turn in range(12):
+            if number < 2:
+                store.forget_expired(SOON)
+                continue
+            with store.transaction() as state:
+                order = state.order(orders[(number * 3 + turn) % len(orders)].order_id)
+                assert order is not None
+                token = bytes([number, turn]) * 16
+                state.use_once(token, expires_at=NOW)
+                refresh = replace(REFRESH, token_hash=token, order_id=order.order_id)
+                state.save_refresh_grant(refresh)
+                access = replace(ACCESS, token_hash=token, order_id=order.order_id, refresh_hash=token, expires_at=NOW)
+                state.save_access_grant(access)
+            with store.transaction() as state:
+                state.refresh_grant(token)
+                state.forget_access_of(token)
+                state.use_once(token, expires_at=NOW)
+                done += 1
+        return done
+
+    assert race(reopen_database, work) == [0, 0] + [12] * (AT_ONCE - 2)

@@ -1,7 +1,7 @@
 """What every store of the verifier promises: memory, SQLite and PostgreSQL alike."""
 
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,23 +179,60 @@ def test_forgetting_expires_what_is_due_and_deletes_what_is_old_but_no_verdict(s
     assert store.verdict("done") == ACCEPTED
 
 
+def race(act: Callable[[int], object]) -> list[object]:
+    """The outcomes of several that act at once: what `act` returns, or the name of the check that refused."""
+
+    def attempt(number: int) -> object:
+        try:
+            return act(number)
+        except Conflict as conflict:
+            return conflict.check
+
+    with ThreadPoolExecutor(8) as together:
+        return list(together.map(attempt, range(8)))
+
+
 def test_of_many_who_answer_at_once_one_moves(store: VerifierStore) -> None:
     store.add(presentation())
     store.advance("one", Event.FETCH, now=NOW)
-    moved: list[State] = []
+    outcomes = race(lambda number: store.advance("one", Event.ANSWER, now=NOW).state)
+    assert outcomes.count(State.ANSWERED) == 1
+    assert outcomes.count("presentation.answered") == 7
 
-    def attempt() -> None:
-        try:
-            moved.append(store.advance("one", Event.ANSWER, now=NOW).state)
-        except Conflict:
-            return
 
-    threads = [threading.Thread(target=attempt) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert moved == [State.ANSWERED]
+def test_of_many_verdicts_at_once_one_is_kept(database: DatabaseVerifierStore) -> None:
+    database.add(presentation())
+    database.advance("one", Event.FETCH, now=NOW)
+    database.advance("one", Event.ANSWER, now=NOW)
+    outcomes = race(lambda number: database.conclude("one", ACCEPTED if number % 2 else REFUSED))
+    assert outcomes.count(None) == 1
+    assert outcomes.count("presentation.answered") == 7
+    assert database.verdict("one") == (ACCEPTED if outcomes.index(None) % 2 else REFUSED)
+
+
+def test_of_many_with_one_id_one_is_kept(database: DatabaseVerifierStore) -> None:
+    outcomes = race(lambda number: database.add(replace(presentation(), policy=f"policy_{number}")))
+    assert outcomes.count(None) == 1
+    assert outcomes.count("presentation.exists") == 7
+    found = database.presentation("one")
+    assert found is not None
+    assert found.policy == f"policy_{outcomes.index(None)}"
+
+
+def test_sweeps_and_answers_do_not_lock_each_other_out(database: DatabaseVerifierStore) -> None:
+    for number in range(8):
+        database.add(presentation(str(number)))
+
+    def work(number: int) -> None:
+        database.advance(str(number), Event.FETCH, now=NOW)
+        for _ in range(6):
+            database.forget_expired(NOW)
+            database.advance(str(number), Event.ANSWER, now=NOW)
+            database.advance(str(number), Event.GIVE_BACK, now=NOW)
+        database.advance(str(number), Event.ANSWER, now=NOW)
+        database.conclude(str(number), REFUSED)
+
+    assert race(work) == [None] * 8
 
 
 def test_the_file_has_no_room_for_more_than_a_verdict(tmp_path: Path) -> None:
