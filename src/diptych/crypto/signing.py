@@ -18,6 +18,8 @@ SIGNATURE_BYTES = 64
 
 PublicKey = ec.EllipticCurvePublicKey
 
+_DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+
 
 class Signer(Protocol):
     """A P-256 private key that signs and is never handed out (file, memory or HSM)."""
@@ -43,8 +45,7 @@ class SoftwareSigner:
         return self._private_key.public_key()
 
     def sign(self, message: bytes) -> bytes:
-        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-        r, s = decode_dss_signature(self._private_key.sign(message, algorithm))
+        r, s = decode_dss_signature(self._private_key.sign(message, _DETERMINISTIC))
         return r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
 
     def private_key(self) -> ec.EllipticCurvePrivateKey:

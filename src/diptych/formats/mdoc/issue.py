@@ -120,23 +120,17 @@ def _check_signer(signer: Signer, signer_chain: Sequence[bytes], signed: datetim
 
 @dataclass(frozen=True)
 class _Blanks:
-    """A namespace's items but for digest ids and randoms; `issuer_signed.build_item` says an item in the long form."""
-
-    digest_ids: tuple[bytes, ...]
-    """0 to count - 1, encoded."""
-    items: tuple["_Blank", ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Blank:
-    """An item's tag-24 bytes around its digest id and its random.
+    """A namespace's items but for digest ids and randoms; `issuer_signed.build_item` says an item in the long form.
 
     Members stand in the order that the proving circuits are tested with: digestID, random, and the element's two.
     """
 
-    starts: tuple[bytes, ...] = field(repr=False)
-    """Before the digest id, for ids that take one byte, two, three ..."""
-    end: bytes = field(repr=False)
+    digest_ids: Sequence[bytes]
+    """0 to count - 1, encoded."""
+    starts: Sequence[Sequence[bytes]] = field(repr=False)
+    """For each item what stands before its digest id: tag 24 and heads, for ids that take one byte, two, three ..."""
+    ends: Sequence[bytes] = field(repr=False)
+    """For each item its element's members."""
 
 
 _MAP_OF_FOUR = b"\xa4"
@@ -146,21 +140,20 @@ _DIGEST_HEAD = encode(bytes(DIGEST_BYTES))[:-DIGEST_BYTES]
 
 
 def _blanks(elements: Mapping[str, Personal[CborValue] | CborValue]) -> _Blanks:
-    digest_ids = tuple(encode(number) for number in range(len(elements)))
-    widest = len(digest_ids[-1])
-    return _Blanks(
-        digest_ids,
-        tuple(
-            _blank(identifier, value.reveal() if isinstance(value, Personal) else value, widest)
-            for identifier, value in elements.items()
-        ),
-    )
+    digest_ids = [encode(number) for number in range(len(elements))]
+    widths = range(1, len(digest_ids[-1]) + 1)
+    ends = [
+        _encoded_members(identifier, value.reveal() if isinstance(value, Personal) else value)
+        for identifier, value in elements.items()
+    ]
+    rest = len(_START) + len(_RANDOM) + SALT_BYTES
+    starts = [[encoded_head(rest + width + len(end)) + _START for width in widths] for end in ends]
+    return _Blanks(digest_ids, starts, ends)
 
 
-def _blank(identifier: str, value: CborValue, widest: int) -> _Blank:
-    end = encode({"elementIdentifier": identifier, "elementValue": value})[1:]  # without the head of a map of its own
-    around = len(_START) + len(_RANDOM) + SALT_BYTES + len(end)
-    return _Blank(tuple(encoded_head(around + width) + _START for width in range(1, widest + 1)), end)
+def _encoded_members(identifier: str, value: CborValue) -> bytes:
+    # Without the head of a map of their own: they are two of an item's four.
+    return encode({"elementIdentifier": identifier, "elementValue": value})[1:]
 
 
 def _filled(blanks: _Blanks, entropy: Entropy) -> tuple[Verbatim, Verbatim]:
@@ -168,14 +161,15 @@ def _filled(blanks: _Blanks, entropy: Entropy) -> tuple[Verbatim, Verbatim]:
 
     By digest id, not by element: the order of digests must not tell what an unshown element is.
     """
-    count = len(blanks.items)
+    count = len(blanks.ends)
     salts = entropy(SALT_BYTES * count)
     items: list[bytes] = []
     digests = [b""] * count
-    for place, (blank, number) in enumerate(zip(blanks.items, _shuffled(count, entropy), strict=True)):
+    place = 0
+    for starts, end, number in zip(blanks.starts, blanks.ends, _shuffled(count, entropy), strict=True):
         digest_id = blanks.digest_ids[number]
-        salt = salts[SALT_BYTES * place : SALT_BYTES * (place + 1)]
-        item = blank.starts[len(digest_id) - 1] + digest_id + _RANDOM + salt + blank.end
+        item = starts[len(digest_id) - 1] + digest_id + _RANDOM + salts[place : place + SALT_BYTES] + end
+        place += SALT_BYTES
         items.append(item)
         digests[number] = digest_id + _DIGEST_HEAD + hashlib.sha256(item).digest()
     return array_of(items), map_of(digests)
