@@ -12,16 +12,17 @@ test: .venv/dev .venv/peers
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/dev
-	@$(BIN)/ruff format --check -q src tests
-	@$(BIN)/ruff check -q src tests
+	@$(BIN)/ruff format --check -q src tests bench
+	@$(BIN)/ruff check -q src tests bench
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 format: .venv/dev
-	@$(BIN)/ruff check -q --fix-only src tests
-	@$(BIN)/ruff format -q src tests
+	@$(BIN)/ruff check -q --fix-only src tests bench
+	@$(BIN)/ruff format -q src tests bench
 
-bench: .venv/run
+bench: .venv/run .venv/anoncreds
+	@$(BIN)/diptych bench issuer $(ARGS)
 	@$(BIN)/diptych bench zk $(ARGS)
 
 setup: .venv/dev
@@ -46,11 +47,19 @@ setup: .venv/dev
 	@.venv-peers/zk-age-verifier/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer-zk-age-verifier.txt >&2
 	@mkdir -p .venv && touch $@
 
+# What the benches compare with.
+.venv/anoncreds: requirements/peer-anoncreds.txt
+	@echo "Setting up AnonCreds to measure against ..." >&2
+	@test -x .venv-peers/anoncreds/bin/python || $(PYTHON) -m venv .venv-peers/anoncreds
+	@.venv-peers/anoncreds/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer-anoncreds.txt >&2
+	@mkdir -p .venv && touch $@
+
 # Needs uv. The lock files name no registry host.
 lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/run.in -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-zk-age-verifier.in -o requirements/peer-zk-age-verifier.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-anoncreds.in -o requirements/peer-anoncreds.txt
 
 clean:
 	rm -rf .venv .venv-peers tests/interop/npm/node_modules

@@ -1,6 +1,7 @@
 """`diptych bench`: this system's speed beside its peers'. Ratios matter; absolute numbers are the machine's."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,11 @@ import typer
 from diptych.cli import terminal
 
 bench = typer.Typer(name="bench", help="Measure against peers.", no_args_is_help=True)
+
+PlotFolder = Annotated[
+    Path | None,
+    typer.Option("--plot", help="Also measure how cost grows, and keep plots and raw numbers in this folder."),
+]
 
 
 @bench.callback()
@@ -18,23 +24,42 @@ def bench_command() -> None:
 @bench.command("zk")
 def bench_zero_knowledge(
     rounds: Annotated[int, typer.Option(min=1, help="How often each side has its turn.")] = 9,
-    proofs: Annotated[int, typer.Option(min=1, help="Proofs verified a core in each turn.")] = 4,
+    proofs: Annotated[int, typer.Option(min=1, help="Longfellow proofs verified a core in each turn.")] = 4,
+    plot: PlotFolder = None,
     as_json: terminal.AsJson = False,
 ) -> None:
-    """Zero-knowledge proofs: our processes around the library, against the bare library on all cores."""
+    """Zero-knowledge proofs: ours against the bare Longfellow library, and against AnonCreds."""
+    from diptych.cli import bench_report
+    from diptych.cli.bench_machine import describe
     from diptych.cli.bench_zk import measure
 
-    result = measure(rounds=rounds, proofs_per_round=proofs, progress=terminal.progress)
+    machine = describe()
+    longfellow = measure(rounds=rounds, proofs_per_round=proofs, progress=terminal.progress)
+    fast = bench_report.measure_fast_suite(rounds=10 * rounds, progress=terminal.progress)
+    found = {"longfellow": asdict(longfellow), **fast, "machine": asdict(machine)}
+    if plot is not None:
+        bench_report.keep_zero_knowledge(plot, found, rounds=rounds, progress=terminal.progress)
 
     def prose() -> None:
-        typer.echo(
-            f"Longfellow, {result.cores} cores, medians\n"
-            f"  prove       {result.prove_ms:8.0f} ms      (bare library {result.library_prove_ms:.0f} ms)\n"
-            f"  verify      {result.verifications_per_second:8.2f} /s      "
-            f"(bare library {result.library_verifications_per_second:.2f} /s; ratio {result.ratio_to_library:.3f})\n"
-            f"  worker      {result.worker_peak_bytes / 2**20:8.0f} MiB at most\n"
-            f"  respawn     {result.respawn_seconds:8.3f} s\n"
-            f"  proof       {result.proof_bytes:8d} bytes"
-        )
+        typer.echo(bench_report.longfellow_prose(longfellow) + "\n" + bench_report.fast_suite_prose(fast))
 
-    terminal.emit({"longfellow": asdict(result)}, as_json=as_json, prose=prose)
+    terminal.emit(found, as_json=as_json, prose=prose)
+
+
+@bench.command("issuer")
+def bench_issuer(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side has its turn.")] = 25,
+    plot: PlotFolder = None,
+    as_json: terminal.AsJson = False,
+) -> None:
+    """Licences signed on one core, against bare ES256 signatures."""
+    from diptych.cli import bench_report
+    from diptych.cli.bench_issuer import measure
+    from diptych.cli.bench_machine import describe
+
+    machine = describe()
+    result = measure(rounds=rounds, progress=terminal.progress)
+    found = {**asdict(result), "machine": asdict(machine)}
+    if plot is not None:
+        bench_report.keep_issuer(plot, found)
+    terminal.emit(found, as_json=as_json, prose=lambda: typer.echo(bench_report.issuer_prose(result)))

@@ -136,8 +136,13 @@ class Job:
         )
 
 
-def measure(*, rounds: int = 60, progress: Callable[[str], None] | None = None) -> FastSuiteResult:
-    """One interleaved run: in each round a proof, a verification and, every tenth round, a batch of 64."""
+def measure(
+    *, rounds: int = 60, progress: Callable[[str], None] | None = None, peer: Callable[[], None] | None = None
+) -> FastSuiteResult:
+    """One interleaved run: in each round a proof, a verification and, every tenth round, a batch of 64.
+
+    A `peer` that is measured beside it has its turn every tenth round too.
+    """
     say = progress or (lambda _: None)
     say("fast suite: keys, tokens and one credential")
     job = Job()
@@ -152,6 +157,8 @@ def measure(*, rounds: int = 60, progress: Callable[[str], None] | None = None) 
         if number % 10 == 0:
             say(f"fast suite: round {number + 1}")
             batch_times.append(_milliseconds(lambda: verify_batch(batch, entropy=os.urandom)) / BATCH)
+            if peer is not None:
+                peer()
 
     say("fast suite: epoch tokens")
     identifiers = random_scalars(2_000, os.urandom)

@@ -21,13 +21,13 @@ from diptych.adapters.provers.circuit_files import circuit_path
 from diptych.adapters.provers.prover import DisposableProver
 from diptych.adapters.provers.verifier_pool import VerifierPool
 from diptych.adapters.provers.worker_process import ENVIRONMENT
+from diptych.cli.bench_specimen import document_signer
 from diptych.crypto.longfellow import Circuit, Claim, circuit_for, timestamp_text
 from diptych.crypto.signing import PublicKey, coordinates, generate_signer
 from diptych.formats import cbor
 from diptych.formats.mdoc.device_response import DeviceResponse
 from diptych.formats.mdoc.issue import issue
 from diptych.formats.mdoc.present import present
-from diptych.formats.x509 import profiles
 
 DOC_TYPE = "eu.europa.ec.av.1"
 PROOFS = 3
@@ -121,28 +121,9 @@ def measure(*, rounds: int, proofs_per_round: int, progress: Callable[[str], Non
 
 def _specimen(now: datetime) -> _Statement:
     """A proof of age, issued and presented as the issuer and the wallet do it."""
-    root, signer, device = generate_signer(), generate_signer(), generate_signer()
+    device = generate_signer()
+    signer, leaf = document_signer(now)
     midnight = now.replace(hour=0, minute=0, second=0)
-    iaca = profiles.build_iaca(
-        signer=root,
-        country="UT",
-        common_name="Bench root",
-        contact="https://utopia.example",
-        crl="https://utopia.example/crl",
-        not_before=midnight,
-        not_after=midnight + timedelta(days=3650),
-        entropy=os.urandom,
-    )
-    leaf = profiles.build_document_signer(
-        public_key=signer.public_key,
-        issuer=iaca,
-        issuer_signer=root,
-        common_name="Bench signer",
-        crl="https://utopia.example/crl",
-        not_before=midnight,
-        not_after=midnight + timedelta(days=400),
-        entropy=os.urandom,
-    )
     issued = issue(
         doc_type=DOC_TYPE,
         namespaces={DOC_TYPE: {"age_over_18": True}},
