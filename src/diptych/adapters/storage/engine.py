@@ -56,8 +56,8 @@ def open_database(location: Location, role: str, *, migrates: bool = True, keeps
     """The engine of `role`'s database, created or migrated to the newest schema first.
 
     Without `migrates` it is taken as it is, and a file that is missing stays missing: for processes that live for one
-    request, whose parent has migrated. `keeps` connections to PostgreSQL stay open between transactions; a process
-    that keeps any must not fork.
+    request, whose parent has migrated. `keeps` connections to PostgreSQL stay open between transactions, from the first
+    one on: a process may fork before, and not after.
     """
     if isinstance(location, Path):
         engine = _open_file(location, creates=migrates)
@@ -67,6 +67,7 @@ def open_database(location: Location, role: str, *, migrates: bool = True, keeps
         engine = postgresql.connect(location, role, keeps=keeps)
     if migrates:
         _migrate(engine, role)
+        engine.dispose()
     return engine
 
 
