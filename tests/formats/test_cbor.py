@@ -8,6 +8,7 @@ import pytest
 from diptych.errors import FormatError
 from diptych.formats import cbor
 from diptych.formats.cbor import CborValue, EncodedCbor, FullDate, Tag, TDate, Verbatim
+from tests.fuzz.cbor_judge import ITS_TAGS
 
 # RFC 8949, Appendix A: those in preferred serialization, with values that are accepted here.
 EXAMPLES: list[tuple[str, CborValue]] = [
@@ -158,3 +159,15 @@ def test_cbor2_reads_what_we_write(encoded: str, value: CborValue) -> None:
     if isinstance(value, TDate | FullDate | EncodedCbor | Tag):
         return  # cbor2 turns these into its own types
     assert cbor2.loads(cbor.encode(value)) == value
+
+
+def test_the_judge_knows_every_tag_that_cbor2_would_turn_into_something_else() -> None:
+    turned = []
+    for number in [*range(66_000), 1 << 32]:
+        try:
+            found = cbor2.loads(cbor.encode(Tag(number, 0)), tag_hook=lambda tag, _: ("untouched", tag.tag, tag.value))
+        except cbor2.CBORDecodeError:
+            found = None
+        if found != ("untouched", number, 0):
+            turned.append(number)
+    assert tuple(turned) == ITS_TAGS

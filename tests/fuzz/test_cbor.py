@@ -1,14 +1,15 @@
 """CBOR: arbitrary bytes are a value or a `FormatError`; what parses re-encodes to the same bytes."""
 
 import contextlib
+from collections.abc import Callable
 
-import cbor2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.errors import FormatError
 from diptych.formats.cbor import CborValue, FullDate, TDate, decode, encode
 from tests.fuzz.cbor_damage import VALUES, damaged_bytes
+from tests.fuzz.cbor_judge import Refused, judged
 
 
 def check(data: bytes) -> None:
@@ -41,13 +42,21 @@ def test_dates_are_a_moment_or_a_format_error(text: str) -> None:
         assert FullDate.of(FullDate(text).day()).text == text
 
 
-@given(st.binary(max_size=60))
-def test_whatever_we_read_cbor2_reads_too(data: bytes) -> None:
+@given(st.one_of(st.binary(max_size=60), VALUES.map(encode).flatmap(damaged_bytes)))
+def test_cbor2_made_as_strict_reads_the_same_and_refuses_the_same(data: bytes) -> None:
+    ours, theirs = outcome(decode, data), outcome(judged, data)
+    assert ours == theirs
+    assert repr(ours) == repr(theirs)  # and of the same types, in the same order
+
+
+@given(VALUES)
+def test_cbor2_made_as_strict_reads_what_we_write(value: CborValue) -> None:
+    assert outcome(judged, encode(value)) == value
+
+
+def outcome(read: Callable[[bytes], CborValue], data: bytes) -> object:
+    """What was read, or that it was refused."""
     try:
-        decode(data)
-    except FormatError:
-        return
-    with contextlib.suppress(
-        cbor2.CBORDecodeError, ValueError
-    ):  # it refuses dates and tags that we leave uninterpreted
-        cbor2.loads(data)
+        return read(data)
+    except (FormatError, Refused):
+        return Refused
