@@ -72,12 +72,12 @@ import uvicorn
 from diptych.app import House
 from diptych.web import one_request
 
-def serve(listener, application, *, announce, **more):
+def serve(doors, *, announce, **more):
     announce()
-    uvicorn.Server(uvicorn.Config(application, log_level="critical")).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(doors[0].application, log_level="critical")).run(sockets=[doors[0].listener])
 
 one_request.serve = serve
-House().serve_issuer(Path(sys.argv[1]), None, None, lambda line: print(line, file=sys.stderr, flush=True))
+House().serve_issuer(Path(sys.argv[1]), None, None, lambda line: print(line, flush=True))
 """
 
 
@@ -95,13 +95,14 @@ def running_issuer(folder: Path, *, is_weakened: bool = False) -> Iterator[Issue
     serving = ["-c", WEAKENED] if is_weakened else ["-m", "diptych", "serve", "issuer"]
     process = subprocess.Popen(
         [sys.executable, *serving, str(folder / "issuer")],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
+        assert process.stdout is not None
+        line = process.stdout.readline()
         assert re.search(rf"listening on 127\.0\.0\.1 port {port}", line), line
         yield IssuerProcess(url, folder / "issuer", process, officer)
     finally:

@@ -22,7 +22,7 @@ def rows(role: str) -> list[str]:
     """The table's lines, as docs/configuration.md must have them."""
     found = ["| setting | variable | may be | if not set | meaning |", "|---|---|---|---|---|"]
     for name, (setting, default) in config.settings_of(role).items():
-        shown = {None: "", True: "`true`", False: "`false`"}.get(default, f"`{default}`")
+        shown = "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         otherwise = "required" if default is config.REQUIRED else shown
         found.append(
             f"| `{name}` | `{config.variable(role, name)}` | {setting.kind} | {otherwise} | {setting.meaning} |"

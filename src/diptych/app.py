@@ -12,6 +12,7 @@ from diptych.errors import Conflict, FormatError
 if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
+    from diptych.config import IssuerSettings, VerifierSettings
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from diptych.roles.verifier.policy import Policy
     from diptych.roles.wallet.ports import WalletStore
     from diptych.roles.wallet.service import Wallet
+    from diptych.web.tls import TlsFiles
 
 WALLET_FILE = "wallet.db"
+LOOPBACK = "127.0.0.1"
+ADMIN_AT_ONCE = 2
 
 
 class House:
@@ -135,26 +139,28 @@ class House:
         from diptych.adapters.storage.engine import open_database
         from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 
-        read_issuer(folder)  # is it an issuer's folder at all?
-        return DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE)).incidents()
+        location = read_issuer(folder).database or folder / issuer_folder.DATABASE
+        return DatabaseIssuerStore(open_database(location, ROLE)).incidents()
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import functools
-        import importlib
         import os
         from datetime import UTC, datetime
 
-        from diptych.adapters import issuer_folder
+        from diptych.adapters import issuer_folder, journal
         from diptych.adapters.catalogue_files import load_catalogue
-        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.counters import Counters
+        from diptych.adapters.storage.engine import open_database, preload
         from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
         from diptych.roles.issuer.service import Issuer
         from diptych.web import one_request
-        from diptych.web.issuer.server import build_server
+        from diptych.web.admin import build_admin
+        from diptych.web.issuer.server import build_server, check_ready
 
-        importlib.import_module("sqlalchemy.dialects.sqlite")
-        importlib.import_module("sqlite3")  # once here, and not again in every child
         settings = read_issuer(folder)
+        tls = _tls(settings, host)
+        location = settings.database or folder / issuer_folder.DATABASE
+        preload(location)  # once here, and not again in every child
         catalogue = load_catalogue(settings.catalogue)
 
         @functools.cache
@@ -166,7 +172,7 @@ class House:
                 catalogue=catalogue,
                 officers=issuer_folder.read_officers(folder),
                 signers=issuer_folder.FileDocumentSigners(folder, catalogue),
-                store=DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE)),
+                store=DatabaseIssuerStore(open_database(location, ROLE, migrates=False)),
                 nonce_key=issuer_folder.read_nonce_key(folder),
                 request_key=issuer_folder.read_request_key(folder),
             )
@@ -175,15 +181,28 @@ class House:
             open_issuer().sweep(datetime.now(UTC))
 
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+        counters = Counters()
+        written = journal.Journal(journal.Role.ISSUER, counters)
+        server = build_server(
+            settings.url, open_issuer, clock=lambda: datetime.now(UTC), entropy=os.urandom, journal=written
+        )
+        doors = [one_request.Door(listener, server, settings.requests_at_once, tls)]
+        if settings.admin_port:
+            admin = build_admin(counters, lambda: check_ready(open_issuer), written)
+            doors.append(one_request.Door(one_request.listen(LOOPBACK, settings.admin_port), admin, ADMIN_AT_ONCE))
+        one_request.run_in_child(lambda: open_database(location, ROLE).dispose())  # migrates, once for all children
         one_request.run_in_child(sweep)
+        if tls is not None:
+            one_request.run_in_child(lambda: _check(tls))  # its key is none of this process's business
+        written.take_over_logging()
         address = listener.getsockname()
         one_request.serve(
-            listener,
-            build_server(settings.url, open_issuer, clock=lambda: datetime.now(UTC), entropy=os.urandom),
+            doors,
             limits=one_request.Limits(),
             chore=sweep,
             chore_seconds=60.0,
             announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
+            journal=written,
         )
 
     def new_verifier(self, folder: Path, url: str, trust: Path, name: str, country: str) -> Path:
@@ -257,48 +276,79 @@ class House:
         from diptych.adapters import verifier_folder
         from diptych.adapters.storage.verifier import open_verifier_store
 
-        read_verifier(folder)
-        return open_verifier_store(folder / verifier_folder.DATABASE).verdicts()
+        store = open_verifier_store(read_verifier(folder).database or folder / verifier_folder.DATABASE)
+        try:
+            return store.verdicts()
+        finally:
+            store.close()
 
     def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os
         import time
         from datetime import UTC, datetime
 
-        from diptych.adapters import verifier_folder
+        from diptych.adapters import journal, verifier_folder
+        from diptych.adapters.counters import Counters
         from diptych.adapters.provers.verifier_pool import VerifierPool
         from diptych.adapters.storage.verifier import open_verifier_store
         from diptych.roles.verifier.service import Verifier
         from diptych.web import one_process, one_request
+        from diptych.web.admin import build_admin
         from diptych.web.verifier.server import build_server
 
         settings = read_verifier(folder)
+        tls = _tls(settings, host)
         opened = verifier_folder.open_folder(folder)
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
         pool = VerifierPool(workers=settings.provers, cross_check=settings.cross_check)
+        store = open_verifier_store(settings.database or folder / verifier_folder.DATABASE)
+
+        def close() -> None:
+            pool.close()
+            store.close()
+
         verifier = Verifier(
             url=settings.url,
             party=opened.party,
             policies=opened.policies,
             trust=opened.trust,
-            store=open_verifier_store(folder / verifier_folder.DATABASE),
+            store=store,
             proofs=pool,
             entropy=os.urandom,
             stopwatch=time.perf_counter,
             checks_a_minute=settings.checks_a_minute,
         )
+
+        def check_ready() -> None:
+            verifier.check()
+            pool.start()  # what does not run is started; whatever is at work needs no other proof
+
+        counters = Counters()
+        written = journal.Journal(journal.Role.VERIFIER, counters)
+        admin = None
+        if settings.admin_port:
+            admin_listener = one_request.listen(LOOPBACK, settings.admin_port)
+            admin = (admin_listener, build_admin(counters, check_ready, written))
+        server = build_server(
+            verifier,
+            url=settings.url,
+            key_hash=opened.key_hash,
+            clock=lambda: datetime.now(UTC),
+            on_close=close,
+            check_ready=check_ready,
+            journal=written,
+        )
+        context = None if tls is None else tls.context()
         pool.start()
+        written.take_over_logging()
         address = listener.getsockname()
         one_process.serve(
             listener,
-            build_server(
-                verifier,
-                url=settings.url,
-                key_hash=opened.key_hash,
-                clock=lambda: datetime.now(UTC),
-                on_close=pool.close,
-            ),
+            server,
+            tls=context,
+            admin=admin,
             announce=lambda: announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}"),
+            journal=written,
         )
 
     def log_files(self, location: str) -> "LogFiles":
@@ -345,6 +395,20 @@ def _token_access() -> "TokenAccess":
 
     settings = read_token()
     return TokenAccess(settings.module, settings.pin, settings.pin_file)
+
+
+def _tls(settings: "IssuerSettings | VerifierSettings", host: str | None) -> "TlsFiles | None":
+    """The role's TLS, if it has any; `Refused` where it would listen beyond this machine without."""
+    from diptych.web.tls import TlsFiles, check_exposure
+
+    certificate, key = settings.tls_certificate, settings.tls_key
+    tls = None if certificate is None or key is None else TlsFiles(certificate, key)
+    check_exposure(host or settings.host, tls, behind_proxy=settings.behind_proxy)
+    return tls
+
+
+def _check(tls: "TlsFiles") -> None:
+    tls.context()
 
 
 def _read_trust(path: Path) -> bytes:

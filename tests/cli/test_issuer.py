@@ -12,7 +12,7 @@ from diptych.adapters.keys import file
 from diptych.crypto.signing import generate_signer
 from diptych.formats.mdoc.trust import parse_trust
 from diptych.formats.order.signed import officer_fingerprint
-from tests.issuer_process import diptych, running_issuer
+from tests.issuer_process import diptych, free_port, running_issuer
 
 URL = "http://127.0.0.1:8177"
 
@@ -108,11 +108,39 @@ def test_settings_with_a_typing_error_are_named(folder: Path) -> None:
     assert "typing error" in refused.stderr
 
 
-def test_what_the_server_says_is_one_line_without_anything_about_requests(tmp_path: Path) -> None:
+def test_what_the_server_says_has_nothing_of_any_request(tmp_path: Path) -> None:
     with running_issuer(tmp_path) as running:
         httpx.post(running.url + "/token", content=b"secret=4711", headers={"DPoP": "Canary-4711"})
-        httpx.get(running.url + "/Canary-4711")
+        httpx.get(running.url + "/Canary-4711?Canary-4711")
         running.process.terminate()
         _, said = running.process.communicate(timeout=30)
-    assert said == ""
-    assert running.process.returncode == 0
+    assert "4711" not in said
+    assert "127.0.0.1" not in said
+    journal = [json.loads(line) for line in said.splitlines()]
+    assert [line["event"] for line in journal] == ["listening", "request", "request", "stopping", "stopped"]
+    first, second = (line for line in journal if line["event"] == "request")
+    assert (first["endpoint"], first["status"], first["check"]) == ("token", 415, "http.media_type")
+    assert (second["endpoint"], second["status"]) == ("none", 404)
+    assert first["request"] != second["request"]
+
+
+def test_counts_are_for_the_operator_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("DIPTYCH_ISSUER_ADMIN_PORT", str(port))
+    with running_issuer(tmp_path) as running:
+        assert httpx.get(running.url + "/metrics").status_code == 404
+        httpx.post(running.url + "/nonce")
+        admin = f"http://127.0.0.1:{port}"
+        assert httpx.get(admin + "/health").json() == httpx.get(admin + "/ready").json() == {"status": "ok"}
+        answer = httpx.get(admin + "/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert 'diptych_requests_total{role="issuer",endpoint="nonce",status="200",check=""} 1' in answer.text
+        assert 'endpoint="none",status="404",check=""} 1' in answer.text
+        (running.folder / "issuer.sqlite").rename(running.folder / "elsewhere")
+        refused = httpx.get(admin + "/ready")
+        assert (refused.status_code, refused.json()["error"]) == (503, "storage")
+        assert httpx.get(admin + "/health").status_code == 200
+        (running.folder / "elsewhere").rename(running.folder / "issuer.sqlite")
+        signer = next((running.folder / "signers").glob("*.key.pem"))
+        signer.chmod(0o644)
+        assert httpx.get(running.url + "/ready").json()["error"] == "key.permissions"

@@ -13,8 +13,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from diptych.adapters.counters import Counters
+from diptych.adapters.journal import Journal, Role
 from diptych.web import one_request
+from diptych.web.admin import build_admin
 from diptych.web.errors import LastDoor
+from diptych.web.observed import Observed
+from diptych.web.tls import TlsFiles
 
 
 async def say_pid(request: Request) -> Response:
@@ -55,7 +60,7 @@ async def limits(request: Request) -> Response:
 
 def main() -> None:
     given = json.loads(sys.argv[1])
-    chore_file = given.pop("chore_file")
+    chore_file, children, folder = given.pop("chore_file"), given.pop("children", 16), given.pop("tls", None)
     application = Starlette(
         routes=[
             Route("/pid", say_pid),
@@ -73,14 +78,21 @@ def main() -> None:
         with Path(chore_file).open("a", encoding="utf-8") as file:
             file.write(f"{os.getpid()}\n")
 
-    listener = one_request.listen("127.0.0.1", 0)
+    counters = Counters()
+    journal = Journal(Role.ISSUER, counters)
+    journal.take_over_logging()
+    listener, admin = (one_request.listen("127.0.0.1", 0) for _ in range(2))
+    tls = None if folder is None else TlsFiles(Path(folder) / "server.pem", Path(folder) / "server.key.pem")
     one_request.serve(
-        listener,
-        LastDoor(application),
+        [
+            one_request.Door(listener, Observed(LastDoor(application, journal), journal), children, tls),
+            one_request.Door(admin, build_admin(counters, lambda: None, journal), 2),
+        ],
         limits=one_request.Limits(**given),
         chore=chore,
         chore_seconds=0.3,
-        announce=lambda: print(listener.getsockname()[1], file=sys.stderr, flush=True),
+        announce=lambda: print(listener.getsockname()[1], admin.getsockname()[1], flush=True),
+        journal=journal,
     )
 
 

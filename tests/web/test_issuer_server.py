@@ -250,8 +250,9 @@ def test_a_store_that_fails_is_unavailable_and_can_be_asked_again(
     assert response.headers["retry-after"]
     assert redeem(client, wallet, offer, tx_code).status_code == 200
     town.store.fail_once("before")
-    expect(client.get("/health"), 503, "storage")
     assert client.get("/health").json() == {"status": "ok"}
+    expect(client.get("/ready"), 503, "storage")
+    assert client.get("/ready").json() == {"status": "ok"}
 
 
 def test_a_bug_says_nothing_to_the_client_and_its_place_to_the_operator(
@@ -266,11 +267,14 @@ def test_a_bug_says_nothing_to_the_client_and_its_place_to_the_operator(
             raise ZeroDivisionError("Erika-Canary-0815")
 
     town.issuer = replace(town.issuer, store=Broken())
-    response = client.get("/health")
+    response = client.get("/ready")
     assert response.status_code == 500
     expect(response, 500, "server_error")
     said = capfd.readouterr().err
-    assert "ZeroDivisionError at test_issuer_server.py" in said
+    bug, request = (json.loads(line) for line in said.splitlines())
+    assert (bug["event"], bug["fault"]) == ("bug", "ZeroDivisionError")
+    assert bug["at"][0].startswith("test_issuer_server.py:")
+    assert (request["endpoint"], request["status"], request["request"]) == ("ready", 500, bug["request"])
     assert "Canary" not in said + response.text
 
 
@@ -295,6 +299,7 @@ def test_the_openapi_description_names_every_endpoint(client: AsgiClient) -> Non
         "/credential",
         "/orders",
         "/health",
+        "/ready",
     }
     assert FORM in described["/token"]["post"]["requestBody"]["content"]
 

@@ -309,6 +309,7 @@ def test_policies_and_health_are_public(server: Server) -> None:
     assert {policy["id"] for policy in found} == {"over_18", "drive_category_b", "resident", "identity_name"}
     assert all(policy["name"]["fr"] and policy["purpose"]["en"] for policy in found)
     assert server.client.get("/health").json() == {"status": "ok"}
+    assert server.client.get("/ready").json() == {"status": "ok"}
 
 
 def test_the_description_names_every_endpoint(server: Server) -> None:
@@ -321,6 +322,7 @@ def test_the_description_names_every_endpoint(server: Server) -> None:
         "/requests/{presentation_id}",
         "/responses/{presentation_id}",
         "/health",
+        "/ready",
     }
 
 

@@ -1,4 +1,7 @@
-"""`diptych serve ROLE FOLDER`: one role, over HTTP, until it is told to stop."""
+"""`diptych serve ROLE FOLDER`: one role, over HTTP, until it is told to stop.
+
+Once it listens, stdout has one line for people, and stderr the journal: one JSON object a line.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +9,6 @@ from typing import Annotated
 import typer
 
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import progress
 
 serve = typer.Typer(name="serve", help="Run a role until Ctrl-C.", no_args_is_help=True)
 
@@ -19,11 +21,11 @@ Port = Annotated[int | None, typer.Option(help="On which port; otherwise the fol
 def issuer(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
     """Run an issuer: every request in a process of its own."""
     rooms: Rooms = context.obj
-    rooms.serve_issuer(folder, host, port, announce=progress)
+    rooms.serve_issuer(folder, host, port, announce=typer.echo)
 
 
 @serve.command()
 def verifier(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
     """Run a verifier, with a worker for each core that checks proofs."""
     rooms: Rooms = context.obj
-    rooms.serve_verifier(folder, host, port, announce=progress)
+    rooms.serve_verifier(folder, host, port, announce=typer.echo)

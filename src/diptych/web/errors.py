@@ -4,16 +4,13 @@ The body is OAuth's (RFC 6749 5.2) everywhere: `error`, the standard's code wher
 of the check, and `error_description`. Personal data never enters an error, so none leaves here.
 """
 
-import sys
-import traceback
-from pathlib import Path
-
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from diptych.adapters.journal import Journal
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable, VerificationError
 from diptych.protocols.oauth.dpop import ALGORITHMS, SCHEME
 from diptych.protocols.oauth.errors import (
@@ -23,6 +20,7 @@ from diptych.protocols.oauth.errors import (
     ErrorResponse,
     printable,
 )
+from diptych.web.observed import Observed, note_check, request_at_hand
 
 BODY_TOO_LARGE = "http.body_size"
 WRONG_MEDIA_TYPE = "http.media_type"
@@ -68,6 +66,7 @@ def status_of(error: DiptychError, *, presents_token: bool = False) -> int:
 
 def render_error(error: DiptychError, *, presents_token: bool = False) -> Response:
     """The whole answer. Where a token was presented and not accepted, with the challenge of RFC 9449 7.1."""
+    note_check(error.check)
     status = status_of(error, presents_token=presents_token)
     code = error.code or error.check
     headers = dict(NO_STORE)
@@ -81,11 +80,12 @@ def render_error(error: DiptychError, *, presents_token: bool = False) -> Respon
     return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
-def install(application: FastAPI) -> None:
-    """Let every error of the application leave through this map: ours, the framework's, and bugs."""
+def install(application: FastAPI, journal: Journal) -> None:
+    """Let every error of the application leave through this map: ours, the framework's, and bugs; and be noted."""
     application.add_exception_handler(DiptychError, _on_diptych_error)
     application.add_exception_handler(HTTPException, _on_http_exception)
-    application.add_middleware(LastDoor)
+    application.add_middleware(LastDoor, journal=journal)
+    application.add_middleware(Observed, journal=journal)
 
 
 async def _on_diptych_error(request: Request, error: Exception) -> Response:
@@ -103,8 +103,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 class LastDoor:
     """The outermost door: a bug is a 500 that says nothing, and one line for the operator: where, never with what."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, journal: Journal) -> None:
         self._app = app
+        self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
@@ -119,15 +120,7 @@ class LastDoor:
         except ClientDisconnect:
             return  # nobody is left to be told
         except Exception as error:
-            report_bug(error)
+            self._journal.bug(error, request_at_hand())
             if not has_started:
                 body = {"error": "server_error", "error_description": "something went wrong here; it was noted"}
                 await JSONResponse(body, status_code=500, headers=NO_STORE)(scope, receive, send)
-
-
-def report_bug(error: BaseException) -> None:
-    """Type and place on stderr. Not the message: it may quote what somebody sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
-    sys.stderr.write(f"bug: {type(error).__name__} at {place}\n")
-    sys.stderr.flush()

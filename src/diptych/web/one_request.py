@@ -1,8 +1,8 @@
 """A server whose front process accepts connections and never reads one (docs/decisions/0001).
 
 Each connection goes unread to a forked child, which serves exactly one request and dies; what a request leaves in
-memory dies with it. The front is single-threaded and keeps no request, token, order, key or database handle. What is
-answered is the application's; TLS is left to a proxy in front.
+memory dies with it: so do the keys of TLS, whose handshake is the child's. The front is single-threaded and keeps no
+request, token, order, key or database handle. What is answered is the application's.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ import resource
 import selectors
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import h11
@@ -26,8 +27,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from diptych.adapters.journal import Check, Event, Journal, Line, fault_of
 from diptych.errors import DiptychError, Unavailable
-from diptych.web.errors import report_bug
+from diptych.web.tls import TlsFiles
 
 BACKLOG = 256
 MAX_HEAD_BYTES = 32 * 1024
@@ -39,9 +41,8 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close
 
 @dataclass(frozen=True)
 class Limits:
-    """What one connection may take, and how many may take it at once; the others wait in the backlog."""
+    """What one connection may take."""
 
-    children: int = 16
     head_seconds: float = 5.0
     """From the connection to the end of the request's head."""
     total_seconds: float = 20.0
@@ -72,59 +73,69 @@ def run_in_child(task: Callable[[], None]) -> None:
     """Run `task` in a child and wait: what it reads never enters this process. `Unavailable` if it fails."""
     child = os.fork()
     if child == 0:
-        _end_child(task)
+        _end_child(task, _say)
     _, status = os.waitpid(child, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise Unavailable("serve.prepare", "the role could not be prepared; the reason stands above")
 
 
+@dataclass
+class Door:
+    """A listener, what answers behind it, and how many may be answered at once; the others wait in its backlog."""
+
+    listener: socket.socket
+    application: ASGIApp
+    at_once: int
+    tls: TlsFiles | None = None
+    """Read in each child, for its own handshake."""
+    children: set[int] = field(default_factory=set, init=False)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may be answered."""
+        return len(self.children) < self.at_once
+
+
 def serve(
-    listener: socket.socket,
-    application: ASGIApp,
+    doors: Sequence[Door],
     *,
     limits: Limits,
     chore: Callable[[], None],
     chore_seconds: float,
     announce: Callable[[], None],
+    journal: Journal,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let the children finish. `chore` runs now and then in a child of its own.
 
-    The application must open what it needs (database, keys) when it is called, not before: it is called in children.
+    The applications must open what they need (database, keys) when they are called, not before: that is in children.
     """
-    _Front(listener, application, limits, chore, chore_seconds).run(announce)
+    _Front(doors, limits, chore, chore_seconds, journal).run(announce)
 
 
 class _Front:
     def __init__(
         self,
-        listener: socket.socket,
-        application: ASGIApp,
+        doors: Sequence[Door],
         limits: Limits,
         chore: Callable[[], None],
         chore_seconds: float,
+        journal: Journal,
     ) -> None:
-        self._listener = listener
+        self._doors = doors
         self._limits = limits
         self._chore = chore
         self._chore_seconds = chore_seconds
-        self._config = uvicorn.Config(
-            application,
-            http=H11Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        )
-        self._children: set[int] = set()
+        self._journal = journal
+        self._configs = [_config(door.application) for door in doors]
         self._chore_child: int | None = None
         self._is_stopping = False
 
     def run(self, announce: Callable[[], None]) -> None:
         _forbid_core_dumps()
-        self._config.load()
-        self._listener.setblocking(False)
+        for config in self._configs:
+            config.load()
+        for door in self._doors:
+            door.listener.setblocking(False)
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _do_nothing)
@@ -135,64 +146,81 @@ class _Front:
         with selectors.DefaultSelector() as selector:
             selector.register(wake, selectors.EVENT_READ)
             announce()
+            self._journal.event(Event.LISTENING)
             self._accept_until_stopped(selector, wake)
-        self._listener.close()
+        self._journal.event(Event.STOPPING)
+        for door in self._doors:
+            door.listener.close()
         self._wait_for_children()
+        self._journal.event(Event.STOPPED)
 
     def _accept_until_stopped(self, selector: selectors.BaseSelector, wake: int) -> None:
         next_chore = time.monotonic() + self._chore_seconds
-        is_listening = False
         while not self._is_stopping:
-            has_room = len(self._children) < self._limits.children
-            if has_room and not is_listening:
-                selector.register(self._listener, selectors.EVENT_READ)
-            elif is_listening and not has_room:
-                selector.unregister(self._listener)
-            is_listening = has_room
+            for door in self._doors:
+                is_listening = door.listener in selector.get_map()
+                if door.has_room and not is_listening:
+                    selector.register(door.listener, selectors.EVENT_READ, door)
+                elif is_listening and not door.has_room:
+                    selector.unregister(door.listener)
             for key, _ in selector.select(max(0.0, next_chore - time.monotonic())):
-                if key.fileobj is self._listener:
-                    self._accept()
-                else:
+                if key.data is None:
                     with suppress(BlockingIOError):
                         os.read(wake, 4096)  # signal numbers, written by this process itself
+                else:
+                    self._accept(key.data)
             self._reap()
             if time.monotonic() >= next_chore:
                 self._start_chore()
                 next_chore = time.monotonic() + self._chore_seconds
 
-    def _accept(self) -> None:
+    def _accept(self, door: Door) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection, _ = door.listener.accept()
         except OSError:
             return  # the client is gone already, or no descriptor is left until a child ends
         try:
             child = os.fork()
         except OSError:
-            with suppress(OSError):
-                connection.send(BUSY, socket.MSG_DONTWAIT)
+            self._journal.event(Event.BUSY)
+            if door.tls is None:
+                with suppress(OSError):
+                    connection.send(BUSY, socket.MSG_DONTWAIT)
             connection.close()
             return
         if child == 0:
-            _end_child(lambda: self._serve_one(connection))
+            _end_child(lambda: self._serve_one(door, connection), self._journal.bug)
         connection.close()
-        self._children.add(child)
+        door.children.add(child)
 
-    def _serve_one(self, connection: socket.socket) -> None:
+    def _serve_one(self, door: Door, connection: socket.socket) -> None:
         """In the child: one request, then the end."""
-        self._listener.close()
+        for one in self._doors:
+            one.listener.close()
         _limit(self._limits)
-        asyncio.run(_answer(connection, self._config, self._limits))
+        config = self._configs[self._doors.index(door)]
+        try:
+            tls = None if door.tls is None else door.tls.context()
+        except DiptychError as error:
+            self._journal.write(Line(Event.HANDSHAKE_FAILED, check=Check(error.check)))
+            return
+        asyncio.run(_answer(connection, config, self._limits, tls, self._journal))
 
     def _start_chore(self) -> None:
         if self._chore_child is None:
             with suppress(OSError):
                 self._chore_child = os.fork()
                 if self._chore_child == 0:
-                    self._listener.close()
-                    _end_child(self._chore)
+                    for door in self._doors:
+                        door.listener.close()
+                    _end_child(self._do_chore, self._journal.chore)
+
+    def _do_chore(self) -> None:
+        self._chore()
+        self._journal.chore()
 
     def _reap(self) -> None:
-        """Collect the children that ended; one that was killed is worth a line."""
+        """Collect the children that ended; one that was killed cannot tell any more."""
         while True:
             try:
                 child, status = os.waitpid(-1, os.WNOHANG)
@@ -200,21 +228,19 @@ class _Front:
                 return
             if child == 0:
                 return
-            self._children.discard(child)
+            for door in self._doors:
+                door.children.discard(child)
             if child == self._chore_child:
                 self._chore_child = None
             if os.WIFSIGNALED(status):
-                name = signal.Signals(os.WTERMSIG(status)).name
-                reason = "took too long" if name == "SIGALRM" else "died"
-                sys.stderr.write(f"a request's process {reason} ({name}); its client got no answer\n")
-                sys.stderr.flush()
+                self._journal.write(Line(Event.REQUEST_KILLED, signal=signal.Signals(os.WTERMSIG(status))))
 
     def _wait_for_children(self) -> None:
         deadline = time.monotonic() + self._limits.shutdown_seconds
-        while self._children and time.monotonic() < deadline:
+        while any(door.children for door in self._doors) and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.02)
-        for child in self._children:
+        for child in [child for door in self._doors for child in door.children]:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
 
@@ -236,7 +262,13 @@ class _OneRequest(H11Protocol):
         self._ended.set()
 
 
-async def _answer(connection: socket.socket, config: uvicorn.Config, limits: Limits) -> None:
+async def _answer(
+    connection: socket.socket,
+    config: uvicorn.Config,
+    limits: Limits,
+    tls: ssl.SSLContext | None,
+    journal: Journal,
+) -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
     protocol = _OneRequest(config, ended)
     application = protocol.app
@@ -247,9 +279,24 @@ async def _answer(connection: socket.socket, config: uvicorn.Config, limits: Lim
 
     protocol.app = mark_asked
     lingering = connection.dup()
-    await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limits.head_seconds
+    if tls is None:
+        await loop.connect_accepted_socket(lambda: protocol, connection)
+    else:
+        try:
+            await loop.connect_accepted_socket(
+                lambda: protocol,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=limits.head_seconds,
+                ssl_shutdown_timeout=limits.linger_seconds,
+            )
+        except OSError:  # ssl.SSLError is one; so are silence and a client that has gone
+            journal.event(Event.HANDSHAKE_FAILED)
+            return
     waiting = [asyncio.ensure_future(event.wait()) for event in (asked, ended)]
-    done, _ = await asyncio.wait(waiting, timeout=limits.head_seconds, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(waiting, timeout=max(0.0, deadline - loop.time()), return_when=asyncio.FIRST_COMPLETED)
     if not done:
         protocol.transport.abort()
     await ended.wait()
@@ -267,8 +314,21 @@ def _linger(connection: socket.socket, limits: Limits) -> None:
             read += len(chunk)
 
 
-def _end_child(task: Callable[[], None]) -> NoReturn:
-    """In a child: do the task and end, never returning into what the front was doing."""
+def _config(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=H11Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )
+
+
+def _end_child(task: Callable[[], None], tell: Callable[[BaseException], None]) -> NoReturn:
+    """In a child: do the task and end, never returning into what the front was doing. `tell` says what went wrong."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -282,13 +342,20 @@ def _end_child(task: Callable[[], None]) -> NoReturn:
             ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         task()
         status = 0
-    except DiptychError as error:
-        sys.stderr.write(f"{error.message}\n  ({error.check})\n")
     except BaseException as error:  # the outermost door of the child
-        report_bug(error)
+        tell(error)
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def _say(error: BaseException) -> None:
+    """Before anything is served, the operator is still at the terminal."""
+    if isinstance(error, DiptychError):
+        sys.stderr.write(f"{error.message}\n  ({error.check})\n")
+    else:
+        fault = fault_of(error)
+        sys.stderr.write(f"bug: {fault.error} at {' < '.join(fault.places)}\n")
 
 
 def _limit(limits: Limits) -> None:

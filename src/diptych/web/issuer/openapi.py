@@ -189,6 +189,10 @@ ORDERS = Description(
     },
 )
 HEALTH = Description(
-    "Whether the issuer can work",
+    "Whether the issuer is alive",
+    {200: _answer("It is", _object(["status"], status={"const": "ok"})), **_errors()},
+)
+READY = Description(
+    "Whether the issuer can work: its database answers, its keys can be reached",
     {200: _answer("It can", _object(["status"], status={"const": "ok"})), **_errors()},
 )

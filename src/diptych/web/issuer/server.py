@@ -10,6 +10,7 @@ from datetime import datetime
 from fastapi import FastAPI, Request, Response
 
 import diptych
+from diptych.adapters.journal import Journal, Role
 from diptych.crypto.entropy import Entropy
 from diptych.errors import DiptychError, FormatError, Unavailable, VerificationError
 from diptych.formats.order import signed
@@ -22,6 +23,7 @@ from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vci import credential, metadata, token
 from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, ORDERS_PATH, TOKENS_PATH, Issuer
 from diptych.web import errors
+from diptych.web.admin import alive
 from diptych.web.errors import NO_STORE, render_error
 from diptych.web.issuer import openapi
 from diptych.web.requests import media_type, read_any_body, read_body
@@ -31,14 +33,19 @@ MAX_NONCE_REQUEST_BYTES = 1024
 
 
 def build_server(
-    url: str, open_issuer: Callable[[], Issuer], *, clock: Callable[[], datetime], entropy: Entropy
+    url: str,
+    open_issuer: Callable[[], Issuer],
+    *,
+    clock: Callable[[], datetime],
+    entropy: Entropy,
+    journal: Journal | None = None,
 ) -> FastAPI:
     """The application for the issuer at `url`. `open_issuer` is called at each use: once a process, where one serves
     one request."""
     application = FastAPI(
         title="Diptych issuer", version=diptych.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
     )
-    errors.install(application)
+    errors.install(application, journal or Journal(Role.ISSUER))
     endpoints = _Endpoints(open_issuer, clock, entropy)
     location = parse_url(url)
     for path, method, handler, description in (
@@ -49,6 +56,7 @@ def build_server(
         (url + CREDENTIALS_PATH, "POST", endpoints.credential, openapi.CREDENTIAL),
         (url + ORDERS_PATH, "POST", endpoints.orders, openapi.ORDERS),
         (url + "/health", "GET", endpoints.health, openapi.HEALTH),
+        (url + "/ready", "GET", endpoints.ready, openapi.READY),
     ):
         application.add_api_route(
             parse_url(path).path,
@@ -63,6 +71,22 @@ def build_server(
     return application
 
 
+def check_ready(open_issuer: Callable[[], Issuer]) -> None:
+    """Raises `Unavailable` unless the database answers and every document type's key can be reached."""
+    try:
+        issuer = open_issuer()
+        issuer.check()
+        for document_type in issuer.catalogue.types.values():
+            issuer.signers.signer_for(document_type.doc_type)
+    except DiptychError as error:
+        raise _not_ours_to_tell(error) from error
+
+
+def _not_ours_to_tell(error: DiptychError) -> Unavailable:
+    """Whatever is wrong with our own folder, it is not the client's fault."""
+    return Unavailable(error.check, "the issuer cannot work now; its operator has to look")
+
+
 class _Endpoints:
     def __init__(self, open_issuer: Callable[[], Issuer], clock: Callable[[], datetime], entropy: Entropy) -> None:
         self._open_issuer = open_issuer
@@ -73,8 +97,7 @@ class _Endpoints:
         try:
             return self._open_issuer()
         except DiptychError as error:
-            # Whatever is wrong with our own folder, it is not the client's fault.
-            raise Unavailable(error.check, "the issuer cannot work now; its operator has to look") from error
+            raise _not_ours_to_tell(error) from error
 
     async def metadata(self) -> Response:
         return Response(self._issuer().metadata().encode(), media_type=JSON)
@@ -132,8 +155,11 @@ class _Endpoints:
         return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
 
     async def health(self) -> Response:
-        self._issuer().check()
-        return Response(b'{"status":"ok"}', media_type=JSON, headers=NO_STORE)
+        return alive()
+
+    async def ready(self) -> Response:
+        check_ready(self._open_issuer)
+        return alive()
 
     def _with_dpop_nonce(self, response: Response, issuer: Issuer, now: datetime) -> Response:
         """RFC 9449 8.2: every answer brings the nonce for the next proof, so that nobody has to ask twice."""

@@ -156,6 +156,10 @@ RESPONSE = Description(
     },
 )
 HEALTH = Description(
-    "Whether the verifier can work",
+    "Whether the verifier is alive",
+    {200: _answer("It is", "application/json", _object(["status"], status={"const": "ok"})), **_errors()},
+)
+READY = Description(
+    "Whether the verifier can work: its database answers, proofs can be checked",
     {200: _answer("It can", "application/json", _object(["status"], status={"const": "ok"})), **_errors()},
 )

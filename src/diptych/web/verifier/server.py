@@ -20,6 +20,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 import diptych
+from diptych.adapters.journal import Journal, Role
 from diptych.errors import FormatError, Refused
 from diptych.formats import base64url, strict_json
 from diptych.formats.strict_json import Json
@@ -30,6 +31,7 @@ from diptych.roles.verifier import service
 from diptych.roles.verifier.model import FINAL
 from diptych.roles.verifier.service import Asked, Result, Verifier
 from diptych.web import errors
+from diptych.web.admin import alive
 from diptych.web.errors import NO_STORE
 from diptych.web.requests import read_body
 from diptych.web.verifier import openapi
@@ -45,13 +47,24 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def build_server(
-    verifier: Verifier, *, url: str, key_hash: bytes, clock: Callable[[], datetime], on_close: Callable[[], None]
+    verifier: Verifier,
+    *,
+    url: str,
+    key_hash: bytes,
+    clock: Callable[[], datetime],
+    on_close: Callable[[], None],
+    check_ready: Callable[[], None] | None = None,
+    journal: Journal | None = None,
 ) -> FastAPI:
-    """The application. `key_hash` is the SHA-256 of the relying party's key: only its holder asks in our name."""
+    """The application. `key_hash` is the SHA-256 of the relying party's key: only its holder asks in our name.
+
+    `check_ready` raises `Unavailable` while the verifier cannot work; without it, the store alone decides.
+    """
+    written = journal or Journal(Role.VERIFIER)
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        chore = asyncio.create_task(_forget_from_time_to_time(verifier, clock))
+        chore = asyncio.create_task(_forget_from_time_to_time(verifier, clock, written))
         try:
             yield
         finally:
@@ -66,8 +79,8 @@ def build_server(
         openapi_url="/openapi.json",
         lifespan=lifespan,
     )
-    errors.install(application)
-    endpoints = _Endpoints(verifier, url.rstrip("/"), key_hash, clock)
+    errors.install(application, written)
+    endpoints = _Endpoints(verifier, url.rstrip("/"), key_hash, clock, check_ready or verifier.check)
     for path, method, handler, description in (
         ("/policies", "GET", endpoints.policies, openapi.POLICIES),
         ("/presentations", "POST", endpoints.ask, openapi.ASK),
@@ -76,6 +89,7 @@ def build_server(
         ("/requests/{presentation_id}", "POST", endpoints.request_object, openapi.REQUEST),
         ("/responses/{presentation_id}", "POST", endpoints.response, openapi.RESPONSE),
         ("/health", "GET", endpoints.health, openapi.HEALTH),
+        ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
         application.add_api_route(
             path,
@@ -100,11 +114,19 @@ class _Question:
 
 
 class _Endpoints:
-    def __init__(self, verifier: Verifier, url: str, key_hash: bytes, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        url: str,
+        key_hash: bytes,
+        clock: Callable[[], datetime],
+        check_ready: Callable[[], None],
+    ) -> None:
         self._verifier = verifier
         self._url = url
         self._key_hash = key_hash
         self._clock = clock
+        self._check_ready = check_ready
 
     async def policies(self) -> Response:
         found: list[Json] = [
@@ -158,8 +180,11 @@ class _Endpoints:
         return Response(response.encode_receipt(redirect_uri), media_type=JSON, headers=NO_STORE)
 
     async def health(self) -> Response:
-        await run_in_threadpool(self._verifier.check)
-        return _json({"status": "ok"})
+        return alive()
+
+    async def ready(self) -> Response:
+        await run_in_threadpool(self._check_ready)
+        return alive()
 
     async def _link_then_verdict(self, asked: Asked, first: dict[str, Json], seconds: int) -> AsyncIterator[bytes]:
         yield strict_json.encode(first) + b"\n"
@@ -191,12 +216,13 @@ class _Endpoints:
             raise Refused("relying_party.key", "send the relying party's key as 'Authorization: Bearer'")
 
 
-async def _forget_from_time_to_time(verifier: Verifier, clock: Callable[[], datetime]) -> None:
+async def _forget_from_time_to_time(verifier: Verifier, clock: Callable[[], datetime], journal: Journal) -> None:
     while True:
         try:
             await run_in_threadpool(verifier.forget_expired, clock())
+            journal.chore()
         except Exception as error:  # the outermost door of this task: the next round tries again
-            errors.report_bug(error)
+            journal.chore(error)
         await asyncio.sleep(CHORE_SECONDS)
 
 
