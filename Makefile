@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check format bench setup lock clean
+.PHONY: demo test check format bench interop setup lock clean
 
 demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
@@ -25,6 +25,10 @@ bench: .venv/run .venv/anoncreds
 	@$(BIN)/diptych bench issuer $(ARGS)
 	@$(BIN)/diptych bench zk $(ARGS)
 
+# Runs everything against implementations we did not write, and says in docs/interop.md what passed.
+interop: .venv/dev .venv/peers
+	@$(BIN)/python -m pytest tests/interop --interop-report docs/interop.md $(ARGS)
+
 setup: .venv/dev
 
 .venv/run: requirements/run.txt pyproject.toml
@@ -39,12 +43,14 @@ setup: .venv/dev
 	@touch $@
 
 # Implementations we did not write, each in a room of its own; only the interop tests run them.
-.venv/peers: requirements/peer-zk-age-verifier.txt tests/interop/npm/package-lock.json
+.venv/peers: requirements/peer-zk-age-verifier.txt requirements/peer-openvc-core.txt tests/interop/npm/package-lock.json
 	@echo "Setting up the interop peers ..." >&2
 	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq nodejs npm; } >&2
 	@cd tests/interop/npm && npm ci --silent --ignore-scripts >&2
-	@test -x .venv-peers/zk-age-verifier/bin/python || $(PYTHON) -m venv .venv-peers/zk-age-verifier
-	@.venv-peers/zk-age-verifier/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer-zk-age-verifier.txt >&2
+	@set -e; for peer in zk-age-verifier openvc-core; do \
+		test -x .venv-peers/$$peer/bin/python || $(PYTHON) -m venv .venv-peers/$$peer; \
+		.venv-peers/$$peer/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/peer-$$peer.txt >&2; \
+	done
 	@mkdir -p .venv && touch $@
 
 # What the benches compare with.
@@ -59,6 +65,7 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/run.in -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-zk-age-verifier.in -o requirements/peer-zk-age-verifier.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-openvc-core.in -o requirements/peer-openvc-core.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/peer-anoncreds.in -o requirements/peer-anoncreds.txt
 
 clean:

@@ -1,4 +1,4 @@
-"""How the interop tests talk to peers: one JSON value in, one out, in a process of the peer's own.
+"""How the interop tests talk to peers: JSON values in and out, in a process of the peer's own.
 
 `make test` sets the peers up; a run without them skips, by name.
 """
@@ -6,7 +6,8 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,21 @@ NPM = HERE / "npm"
 VENVS = HERE.parents[1] / ".venv-peers"
 TIMEOUT_SECONDS = 120
 
+Listen = Callable[[], dict[str, object]]
+"""The next thing that a peer says."""
+
+
+def require_npm() -> str:
+    """Where node is; skips, by name, where it or the npm peers are not."""
+    node = shutil.which("node")
+    if node is None or not (NPM / "node_modules" / "@openid4vc").is_dir():
+        pytest.skip("interop peers absent: run `make .venv/peers`")
+    return node
+
 
 def ask_npm(script: str, command: str, question: Mapping[str, object]) -> dict[str, object]:
     """The answer of an npm peer, driven by `script` in tests/interop/npm."""
-    node = shutil.which("node")
-    if node is None or not (NPM / "node_modules").is_dir():
-        pytest.skip("interop peers absent: run `make .venv/peers`")
-    return _ask([node, str(NPM / script), command], question)
+    return _ask([require_npm(), str(NPM / script), command], question)
 
 
 def ask_venv(name: str, script: str, question: Mapping[str, object]) -> dict[str, object]:
@@ -31,6 +40,36 @@ def ask_venv(name: str, script: str, question: Mapping[str, object]) -> dict[str
     if not python.exists():
         pytest.skip("interop peers absent: run `make .venv/peers`")
     return _ask([str(python), str(HERE / script)], question)
+
+
+@contextmanager
+def npm_server(script: str, command: str, question: Mapping[str, object]) -> Iterator[Listen]:
+    """An npm peer that serves until it is left, and says one JSON value a line."""
+    with subprocess.Popen(
+        [require_npm(), str(NPM / script), command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=NPM,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        stdout, stderr = process.stdout, process.stderr
+
+        def listen() -> dict[str, object]:
+            line = stdout.readline()
+            assert line, stderr.read().decode()
+            said = json.loads(line)
+            assert isinstance(said, dict)
+            return said
+
+        try:
+            process.stdin.write(json.dumps(question).encode())
+            process.stdin.close()
+            yield listen
+        finally:
+            process.terminate()
 
 
 def _ask(command: list[str], question: Mapping[str, object]) -> dict[str, object]:

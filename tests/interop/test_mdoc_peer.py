@@ -5,10 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from diptych.crypto.signing import SoftwareSigner
 from diptych.errors import VerificationError
-from diptych.formats import base64url
-from diptych.formats.jose import jwk
 from diptych.formats.mdoc import session_transcript
 from diptych.formats.mdoc.device_response import DeviceResponse, parse_device_response
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
@@ -16,6 +13,7 @@ from diptych.formats.mdoc.present import present
 from diptych.formats.mdoc.verify import verify_document, verify_issuer_signed
 from tests.formats.mdoc_specimen import AUTHORITY, DEVICE, DOC_TYPE, NAMESPACE, NOW, TRUST, licence
 from tests.interop.peers import ask_npm
+from tests.interop.town import private_jwk
 
 SESSION = {
     "clientId": "x509_hash:specimen",
@@ -35,11 +33,6 @@ def transcript_of(session: Mapping[str, str]) -> bytes:
     )
 
 
-def private_jwk(signer: SoftwareSigner) -> dict[str, object]:
-    scalar = signer.private_key().private_numbers().private_value.to_bytes(32, "big")
-    return {**jwk.encode(signer.public_key), "d": base64url.encode(scalar)}
-
-
 def verified_by_peer(response: bytes, *, session: Mapping[str, str] = SESSION, **more: object) -> dict[str, object]:
     question = {
         "response": response.hex(),
@@ -51,6 +44,11 @@ def verified_by_peer(response: bytes, *, session: Mapping[str, str] = SESSION, *
     return ask_npm("mdoc_peer.mjs", "verify", question)
 
 
+verifier = pytest.mark.peer("@owf/mdoc", role="verifier of our documents")
+issuer_and_holder = pytest.mark.peer("@owf/mdoc", role="issuer and holder of its own documents")
+
+
+@verifier
 def test_the_peer_verifies_our_document_with_a_device_signature() -> None:
     document = present(
         licence(),
@@ -67,6 +65,7 @@ def test_the_peer_verifies_our_document_with_a_device_signature() -> None:
     assert {name.split("/")[1] for name in claims} == set(DISCLOSED)
 
 
+@verifier
 def test_the_peer_refuses_our_document_in_another_session() -> None:
     document = present(
         licence(),
@@ -108,6 +107,7 @@ def theirs() -> tuple[bytes, bytes]:
     return bytes.fromhex(str(answer["issuerSigned"])), bytes.fromhex(str(answer["response"]))
 
 
+@issuer_and_holder
 def test_we_verify_what_the_peer_issued(theirs: tuple[bytes, bytes]) -> None:
     verified = verify_issuer_signed(
         parse_issuer_signed(theirs[0]),
@@ -119,6 +119,7 @@ def test_we_verify_what_the_peer_issued(theirs: tuple[bytes, bytes]) -> None:
     assert verified.claims[NAMESPACE, "given_name"].reveal() == "Erika"
 
 
+@issuer_and_holder
 def test_we_verify_what_the_peer_presented(theirs: tuple[bytes, bytes]) -> None:
     (document,) = parse_device_response(theirs[1]).documents
     verified = verify_document(
@@ -128,6 +129,7 @@ def test_we_verify_what_the_peer_presented(theirs: tuple[bytes, bytes]) -> None:
     assert verified.claims[NAMESPACE, "age_over_18"].reveal() is True
 
 
+@issuer_and_holder
 def test_we_refuse_what_the_peer_presented_in_another_session(theirs: tuple[bytes, bytes]) -> None:
     (document,) = parse_device_response(theirs[1]).documents
     with pytest.raises(VerificationError, match=r"mdoc\.device_signature"):

@@ -18,6 +18,8 @@ from diptych.private import Personal
 from tests.formats.mdoc_specimen import Authority, authority, entropy_from
 from tests.interop.peers import ask_venv
 
+pytestmark = pytest.mark.peer("zk-age-verifier", role="verifier of our zero-knowledge proofs")
+
 DOC_TYPE = NAMESPACE = "eu.europa.ec.av.1"
 TRUE = b"\xf5"
 
