@@ -57,6 +57,12 @@ def is_token_uri(location: str) -> bool:
     return location.startswith(SCHEME)
 
 
+def names_one_key(uri: str) -> bool:
+    """Whether the URI names a key, and not only its token; `FormatError` if it is none."""
+    key = parse(uri)
+    return key.object is not None or key.id is not None
+
+
 def parse(uri: str) -> TokenKey:
     """The key that `uri` names, or `FormatError`. An attribute that is not understood could change which one it is."""
     if not uri.startswith(SCHEME) or len(uri) > MAX_CHARACTERS:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from diptych.adapters.storage.engine import hold, hold_rows, insert_unless_there, transaction
 from diptych.errors import Conflict
-from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
+from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RedeemedOrder, RefreshGrant, StoredOrder
 
 ROLE = "issuer"
 
@@ -107,6 +107,20 @@ class DatabaseIssuerStore:
             connection.execute(sa.update(_ORDERS).where(is_closed, ~opened_by_token).values(sealed_full=None))
             # Last: whoever uses one of these again waits for the sweep, which then waits for nobody.
             connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
+
+    def redeemed_orders(self, *, after: bytes, most: int) -> Sequence[RedeemedOrder]:
+        query = (
+            sa.select(_ORDERS.c.order_id, _ORDERS.c.expires_at, _ORDERS.c.renewable_until)
+            .where(_ORDERS.c.order_id > after, _ORDERS.c.renewable_until.is_not(None))
+            .where(_ORDERS.c.state != OrderState.VOID.value)
+            .order_by(_ORDERS.c.order_id)
+            .limit(most)
+        )
+        with transaction(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            RedeemedOrder(bytes(row.order_id), _moment(row.expires_at), _moment(row.renewable_until)) for row in rows
+        )
 
     def incidents(self) -> Sequence[Incident]:
         with transaction(self._engine) as connection:

@@ -9,6 +9,7 @@ import warnings
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from diptych.crypto.signing import PublicKey
 from diptych.errors import FormatError
@@ -50,6 +51,14 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise FormatError("x509.key", "only certificates for P-256 keys are accepted")
     return key
+
+
+def country(certificate: x509.Certificate) -> str:
+    """The one country of its subject (ISO 3166-1 alpha-2)."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
+    if len(found) != 1:
+        raise FormatError("x509.country", "the certificate is of one country")
+    return str(found[0].value)
 
 
 def fingerprint(der: bytes) -> bytes:

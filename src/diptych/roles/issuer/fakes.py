@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from diptych.errors import Conflict, Unavailable
-from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RefreshGrant, StoredOrder
+from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RedeemedOrder, RefreshGrant, StoredOrder
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,14 @@ class MemoryIssuerStore:
                     del tables.orders[order.order_id]
                 else:
                     tables.orders[order.order_id] = _without_what_nothing_opens(order, tables, now)
+
+    def redeemed_orders(self, *, after: bytes, most: int) -> Sequence[RedeemedOrder]:
+        found = [
+            RedeemedOrder(order.order_id, order.expires_at, order.renewable_until)
+            for order in self._tables.orders.values()
+            if order.order_id > after and order.renewable_until is not None and order.state is not OrderState.VOID
+        ]
+        return tuple(sorted(found, key=lambda order: order.order_id)[:most])
 
     def incidents(self) -> Sequence[Incident]:
         return tuple(self._tables.incidents)

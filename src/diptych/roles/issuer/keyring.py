@@ -76,7 +76,16 @@ class Emergency:
     signed_since: datetime
     """The day on which the first of the lost signers began to sign."""
     documents_live_days: int
-    """How long the longest-lived of their documents lives."""
+    """How long the longest-lived of their documents lives that no refresh renews; 0 if a refresh renews them all."""
+
+    def joined_by(self, other: "Emergency") -> "Emergency":
+        """Both in one: a loss that was found while another was dealt with."""
+        return Emergency(
+            max(self.lost_at, other.lost_at),
+            tuple(dict.fromkeys((*self.type_ids, *other.type_ids))),
+            min(self.signed_since, other.signed_since),
+            max(self.documents_live_days, other.documents_live_days),
+        )
 
 
 @dataclass(frozen=True)
@@ -275,8 +284,8 @@ def _list(value: Json) -> list[Json]:
 
 def _days(members: dict[str, Json]) -> int:
     days = strict_json.integer(members, "documents_live_days")
-    if not 1 <= days <= MOST_DAYS:
-        raise FormatError("keyring.days", f"documents live 1 to {MOST_DAYS} days")
+    if not 0 <= days <= MOST_DAYS:
+        raise FormatError("keyring.days", f"documents live at most {MOST_DAYS} days")
     return days
 
 

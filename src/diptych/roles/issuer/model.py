@@ -48,6 +48,20 @@ class StoredOrder:
 
 
 @dataclass(frozen=True)
+class RedeemedOrder:
+    """That an order was redeemed, and when: what the issuer can know of documents it signed under it."""
+
+    order_id: bytes
+    expires_at: datetime
+    renewable_until: datetime
+
+    @property
+    def redeemed_on(self) -> datetime:
+        """The day on which the code was first redeemed."""
+        return self.renewable_until - REFRESH_LIFETIME
+
+
+@dataclass(frozen=True)
 class AccessGrant:
     """What the issuer keeps of an access token. Without `wrap_full` it came from a refresh and opens renewals only."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from diptych.crypto.signing import Signer
-from diptych.roles.issuer.model import AccessGrant, Incident, RefreshGrant, StoredOrder
+from diptych.roles.issuer.model import AccessGrant, Incident, RedeemedOrder, RefreshGrant, StoredOrder
 
 
 class IssuerTransaction(Protocol):
@@ -84,6 +84,10 @@ class IssuerStore(Protocol):
         - the code wraps of a redeemed order whose code has expired;
         - the full ciphertext of every order that neither a code wrap nor an access token can open any more.
         """
+        ...
+
+    def redeemed_orders(self, *, after: bytes, most: int) -> Sequence[RedeemedOrder]:
+        """Orders redeemed and not void whose id is above `after`, by id, `most` of them at most. Changes nothing."""
         ...
 
     def incidents(self) -> Sequence[Incident]:
