@@ -1,0 +1,33 @@
+"""docs/performance.md says what the benches measured: every number in its tables is in the raw numbers beside it."""
+
+import json
+import re
+from functools import reduce
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROW = re.compile(r"^\|.*\| ([\d,.]+)[^|]*\| `(zk|issuer) ([\w.]+)` \|$", re.MULTILINE)
+
+
+def raw(name: str, path: str) -> float:
+    found = json.loads((DOCS / "bench" / f"{name}.json").read_text(encoding="utf-8"))
+    member = reduce(lambda value, key: value[int(key) if key.isdigit() else key], path.split("."), found)
+    assert isinstance(member, int | float)
+    return member
+
+
+def test_every_number_in_the_tables_is_one_that_was_measured() -> None:
+    rows = ROW.findall((DOCS / "performance.md").read_text(encoding="utf-8"))
+    assert len(rows) > 15
+    for printed, name, path in rows:
+        decimals = len(printed.partition(".")[2])
+        assert printed == f"{raw(name, path):,.{decimals}f}", f"{name} {path}"
+
+
+def test_the_date_and_the_machine_are_those_of_the_raw_numbers() -> None:
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
+    for name in ("zk", "issuer"):
+        machine = json.loads((DOCS / "bench" / f"{name}.json").read_text(encoding="utf-8"))["machine"]
+        assert machine["date"] in text
+        assert f"{machine['cores']} cores" in text
+        assert f"Python {machine['python']}" in text
