@@ -35,7 +35,7 @@ class PlayHouse(House):
         replace(self.play.wallet, store=store).set_trust(trust.read_bytes(), verifier_trust.read_bytes())
 
     def wallet(self, folder: Path, passphrase: Secret) -> Wallet:
-        store = open_wallet_store(folder / "wallet.db", passphrase, entropy=os.urandom)
+        store = open_wallet_store(folder / "wallet.db", passphrase, entropy=os.urandom, least=EASY)
         return replace(self.play.wallet, store=store)
 
 

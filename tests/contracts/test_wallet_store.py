@@ -28,7 +28,7 @@ def memory(folder: Path) -> tuple[WalletStore, Callable[[], WalletStore]]:
 def sqlite(folder: Path) -> tuple[WalletStore, Callable[[], WalletStore]]:
     path = folder / "wallet.db"
     store = create_wallet_store(path, PASSPHRASE, hardness=EASY, entropy=os.urandom)
-    return store, lambda: open_wallet_store(path, PASSPHRASE, entropy=os.urandom)
+    return store, lambda: open_wallet_store(path, PASSPHRASE, entropy=os.urandom, least=EASY)
 
 
 @pytest.fixture(params=[memory, sqlite])
@@ -111,7 +111,7 @@ def test_the_fake_can_die_before_and_after_saving() -> None:
 def test_a_wrong_passphrase_is_refused_by_name(tmp_path: Path) -> None:
     sqlite(tmp_path)
     with pytest.raises(Refused, match=r"wallet\.passphrase"):
-        open_wallet_store(tmp_path / "wallet.db", Secret(b"eight seals"), entropy=os.urandom)
+        open_wallet_store(tmp_path / "wallet.db", Secret(b"eight seals"), entropy=os.urandom, least=EASY)
 
 
 def test_a_second_wallet_in_the_same_file_is_a_conflict(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_second_wallet_in_the_same_file_is_a_conflict(tmp_path: Path) -> None:
 
 def test_opening_where_no_wallet_is_says_so_and_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"wallet\.missing"):
-        open_wallet_store(tmp_path / "wallet.db", PASSPHRASE, entropy=os.urandom)
+        open_wallet_store(tmp_path / "wallet.db", PASSPHRASE, entropy=os.urandom, least=EASY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,7 +165,7 @@ def test_a_lock_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None
         connection.execute("UPDATE lock SET memory_kib = 1000000000")
     connection.close()
     with pytest.raises(FormatError, match=r"passphrase\.hardness"):
-        open_wallet_store(tmp_path / "wallet.db", PASSPHRASE, entropy=os.urandom)
+        open_wallet_store(tmp_path / "wallet.db", PASSPHRASE, entropy=os.urandom, least=EASY)
 
 
 def test_an_entry_beyond_all_sizes_is_refused_and_nothing_is_saved(tmp_path: Path) -> None:

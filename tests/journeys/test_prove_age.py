@@ -37,7 +37,7 @@ def test_a_licence_is_issued_and_two_facts_are_proven_in_zero_knowledge(tmp_path
 
         # Another day, another start of the wallet: the passphrase opens it, and nothing was lost.
         play.later(days=3)
-        play.store = open_wallet_store(path, PASSPHRASE, entropy=os.urandom)
+        play.store = open_wallet_store(path, PASSPHRASE, entropy=os.urandom, least=EASY)
         wallet = play.new_wallet()
 
         # The shop asks whether this person is over 18. It learns that, and keeps the verdict.

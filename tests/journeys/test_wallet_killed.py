@@ -68,7 +68,7 @@ def killed(act: Callable[[], object]) -> bool:
 
 def go_on(play: Play, folder: Path, link: str, tx_code: Secret) -> None:
     """The next start of the wallet, with the same offer: everything is there, once, and nobody was cheated."""
-    play.store = open_wallet_store(folder / "wallet.db", PASSPHRASE, entropy=os.urandom)
+    play.store = open_wallet_store(folder / "wallet.db", PASSPHRASE, entropy=os.urandom, least=EASY)
     wallet = play.new_wallet()
     try:
         wallet.accept(link, tx_code, now=play.now)

@@ -1,7 +1,8 @@
 """A key from a passphrase, by work that costs memory (Argon2id, RFC 9106).
 
 Says nothing about how good the passphrase is. `Hardness` travels beside the salt, so that a file written today
-opens after the default has risen.
+opens after the default has risen; what is below `LEAST_HARDNESS` is not opened at all. The work is all that throttles
+a guesser with the file (docs/decisions/0009): there is no counter that could be reset.
 """
 
 import unicodedata
@@ -36,8 +37,31 @@ class Hardness:
             raise FormatError("passphrase.hardness", "the passphrase hardness is out of range")
 
 
-# RFC 9106 4 recommends 64 MiB with these iterations and lanes where memory is scarce; a wallet can spend twice that.
-DEFAULT_HARDNESS = Hardness(memory_kib=128 * 1024, iterations=3, lanes=4)
+# RFC 9106 4 recommends 64 MiB and 3 iterations where memory is scarce: nothing weaker is opened.
+LEAST_HARDNESS = Hardness(memory_kib=64 * 1024, iterations=3, lanes=1)
+# Half a second to a second of one core in 2026. One lane: OpenSSL fills lanes one after the other, so more of them
+# would give nothing to the owner and let a guesser hold the memory for a fraction of the time.
+DEFAULT_HARDNESS = Hardness(memory_kib=256 * 1024, iterations=3, lanes=1)
+
+
+def check_hardness(hardness: Hardness, *, least: Hardness = LEAST_HARDNESS) -> Hardness:
+    """The hardness that a file asks for; `FormatError` "passphrase.hardness_low" if it is below the floor.
+
+    Lowering it in a file changes the key and so gains nothing; the floor stops a file that was made to be weak.
+    """
+    if hardness.memory_kib < least.memory_kib or hardness.iterations < least.iterations:
+        raise FormatError(
+            "passphrase.hardness_low",
+            "the passphrase of this file is too cheap to guess: this release does not open it",
+        )
+    return hardness
+
+
+def harder(one: Hardness, other: Hardness) -> Hardness:
+    """At least as hard as both, for what is sealed again: the price of a guess never falls."""
+    return Hardness(
+        max(one.memory_kib, other.memory_kib), max(one.iterations, other.iterations), min(one.lanes, other.lanes)
+    )
 
 
 def derive_key(passphrase: Secret, *, salt: bytes, hardness: Hardness) -> Secret:

@@ -9,11 +9,12 @@ from typing import TypeVar
 from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError, Refused
 from diptych.roles.wallet import records
-from diptych.roles.wallet.model import Batch, Copy, Document, Grant, HistoryEntry, Trust
-from diptych.roles.wallet.ports import Change, Key, Kind, WalletStore
+from diptych.roles.wallet.model import Batch, Copy, Document, Grant, HistoryEntry, Life, Standing, Trust
+from diptych.roles.wallet.ports import Change, Key, Kind, WalletStore, copied
 
 T = TypeVar("T")
-_TRUST = Key(Kind.TRUST, "trust")
+_TRUST = Key(Kind.TRUST, Kind.TRUST.value)
+_STANDING = Key(Kind.STANDING, Kind.STANDING.value)
 
 
 class Contents:
@@ -23,6 +24,15 @@ class Contents:
         self._before = dict(entries)
         self._after: dict[Key, bytes | None] = {}
 
+    @classmethod
+    def of_live(cls, store: WalletStore) -> "Contents":
+        """What is in a wallet that may show and renew; asked before anything leaves, and not only when it is saved."""
+        if store.is_copied():
+            raise copied()
+        contents = cls(store.read())
+        contents.expect_live()
+        return contents
+
     def trust(self) -> Trust:
         """Whom this wallet believes; `FormatError` in a wallet that was not set up to the end."""
         found = self._before.get(_TRUST)
@@ -31,6 +41,28 @@ class Contents:
                 "wallet.trust_missing", "the wallet does not know whom to believe: run `diptych wallet trust`"
             )
         return records.parse_trust(found)
+
+    def standing(self) -> Standing:
+        """Where this wallet stands in its life; without a word about it, it lives."""
+        return self._get(_STANDING, records.parse_standing) or Standing()
+
+    def expect_live(self) -> None:
+        """`Refused` "wallet.moving" or "wallet.moved" for a wallet that may no longer show, renew or change anything.
+
+        Two wallets with the same tokens would void each other; so the old one stops before the new one can exist.
+        """
+        standing = self.standing()
+        if standing.life is Life.LIVE:
+            return
+        if standing.life is Life.MOVED:
+            raise Refused(
+                "wallet.moved", f"this wallet was moved on {standing.since:%Y-%m-%d}: use it on its new device"
+            )
+        undo = ", or undo it with --cancel" if standing.life is Life.LEAVING else ""
+        raise Refused(
+            "wallet.moving",
+            f"moving this wallet was interrupted: finish it with `diptych wallet move --to FILE`{undo}",
+        )
 
     def grants(self) -> tuple[Grant, ...]:
         return tuple(sorted(self._all(Kind.GRANT, records.parse_grant), key=lambda grant: grant.id))
@@ -47,6 +79,9 @@ class Contents:
 
     def batch(self, grant_id: str, configuration_id: str) -> Batch | None:
         return self._get(_batch_key(grant_id, configuration_id), records.parse_batch)
+
+    def batches(self) -> tuple[Batch, ...]:
+        return tuple(self._all(Kind.BATCH, records.parse_batch))
 
     def documents(self) -> tuple[Document, ...]:
         """Every document, the newest first."""
@@ -87,6 +122,9 @@ class Contents:
     def put_trust(self, trust: Trust) -> None:
         self._after[_TRUST] = records.encode_trust(trust)
 
+    def put_standing(self, standing: Standing) -> None:
+        self._after[_STANDING] = records.encode_standing(standing)
+
     def put_grant(self, grant: Grant) -> None:
         self._after[Key(Kind.GRANT, grant.id)] = records.encode_grant(grant)
 
@@ -111,9 +149,28 @@ class Contents:
     def put_history_entry(self, entry: HistoryEntry) -> None:
         self._after[Key(Kind.HISTORY, entry.id)] = records.encode_history_entry(entry)
 
+    def entries(self) -> dict[Key, bytes]:
+        """Every entry as it will be."""
+        return {key: entry for key, entry in {**self._before, **self._after}.items() if entry is not None}
+
     def save(self, store: WalletStore) -> None:
-        """All collected changes in one write."""
-        store.save([Change(key, self._before.get(key), after) for key, after in self._after.items()])
+        """All collected changes in one write, which is a `Conflict` if the wallet was moved away meanwhile."""
+        if _STANDING not in self._after:
+            self.expect_live()
+        store.save(self._changes())
+        self._saved()
+
+    def adopt(self, store: WalletStore) -> None:
+        """All collected changes in one write, to what is a copy."""
+        store.adopt(self._changes())
+        self._saved()
+
+    def _changes(self) -> list[Change]:
+        standing = self._before.get(_STANDING)
+        guarded = {_STANDING: standing, **self._after}
+        return [Change(key, self._before.get(key), after) for key, after in guarded.items()]
+
+    def _saved(self) -> None:
         for key, after in self._after.items():
             if after is None:
                 self._before.pop(key, None)

@@ -98,6 +98,9 @@ class Event(Enum):
     PRESENTED = "presented"
     DECLINED = "declined"
     REFUSED = "refused"
+    BACKED_UP = "backed_up"
+    MOVED = "moved"
+    RESTORED = "restored"
 
 
 class Outcome(Enum):
@@ -121,6 +124,31 @@ class HistoryEntry:
     documents: Personal[tuple[str, ...]]
     mechanism: str | None = None
     learned: Personal[tuple[str, ...]] = field(default_factory=lambda: Personal(()))
+
+
+class Life(Enum):
+    """Where a wallet stands between its first day and its last."""
+
+    LIVE = "live"
+    LEAVING = "leaving"
+    """A move has begun: nothing is shown or renewed any more. Nobody has the file yet, so it can be undone."""
+    RETIRED = "retired"
+    """The file may be there: this wallet never comes back, and the move is to be finished."""
+    MOVED = "moved"
+    """The file is there: what was here lives where it is restored."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The life of this wallet. `since` is when it left `LIVE`.
+
+    `unproven_grants` came from a copy of unknown age: whether their tokens still stand is known once one was used.
+    """
+
+    life: Life = Life.LIVE
+    since: datetime | None = None
+    backed_up_at: datetime | None = None
+    unproven_grants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

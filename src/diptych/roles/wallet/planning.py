@@ -260,9 +260,9 @@ def _authorities(issuer_signed: IssuerSigned) -> tuple[str, ...]:
 
 
 def exhausted() -> Refused:
-    """No copy is left that was not shown already."""
+    """No copy is left that was not shown already, or may have been before a backup was restored."""
     return Refused(
         "wallet.copies_exhausted",
-        "every copy of this document was shown once already: renew it, or ask for a new one",
+        "no copy of this document is left that was surely never shown: renew it, or ask for a new one",
         code=ACCESS_DENIED,
     )

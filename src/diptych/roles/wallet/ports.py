@@ -12,6 +12,7 @@ from typing import Protocol
 
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import PublicKey
+from diptych.errors import Refused
 from diptych.private import Secret
 
 
@@ -24,6 +25,7 @@ class Kind(Enum):
     DOCUMENT = "document"
     COPY = "copy"
     HISTORY = "history"
+    STANDING = "standing"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Change:
     key: Key
     before: bytes | None = field(repr=False)
     after: bytes | None = field(repr=False)
+
+
+def copied() -> Refused:
+    """What every store says of a copy."""
+    return Refused(
+        "wallet.copied",
+        "this wallet's file was copied or put back from somewhere: run `diptych wallet adopt` before it is used",
+    )
 
 
 class WalletStore(Protocol):
@@ -61,8 +71,44 @@ class WalletStore(Protocol):
         """All of the changes or none, durable on return.
 
         `Conflict` "wallet.changed" and nothing saved if an entry is not what the change says it was: another window
-        was faster, or the same changes were saved already. `Unavailable` if it cannot be written now.
+        was faster, or the same changes were saved already. `Refused` "wallet.copied" and nothing saved if this is not
+        what was last written here, but a copy. `Unavailable` if it cannot be written now.
         """
+        ...
+
+    def is_copied(self) -> bool:
+        """Whether somebody copied or put back what is kept here, as far as that can be noticed."""
+        ...
+
+    def adopt(self, changes: Sequence[Change]) -> None:
+        """Like `save`, for what is a copy; from then on it is none. Called again, it is a `Conflict` like `save`."""
+        ...
+
+
+class BackupPlace(Protocol):
+    """Where one backup goes: a name that is free until the backup is whole."""
+
+    def keep(self, data: bytes) -> None:
+        """The bytes, durable on return, and not under the name yet. Called again, it keeps the new ones instead.
+
+        `Conflict` "backup.exists" if the name is taken, `Unavailable` if it cannot be written now.
+        """
+        ...
+
+    def kept(self) -> bytes:
+        """What is kept, as it is read back."""
+        ...
+
+    def publish(self) -> None:
+        """What is kept has the name, durable on return; `Conflict` "backup.exists" if that was taken meanwhile."""
+        ...
+
+    def published(self) -> bytes | None:
+        """What has the name; None if nothing has."""
+        ...
+
+    def discard(self) -> None:
+        """What is kept and was not published is gone. Nothing is kept: nothing happens."""
         ...
 
 

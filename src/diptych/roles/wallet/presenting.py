@@ -73,6 +73,7 @@ class Presenting:
         `Unanswerable` naming why this wallet cannot answer. A refused verifier is noted in the history.
         """
         found = request_object.parse_link(link)
+        contents = Contents.of_live(self.store)
         wallet_nonce = request_object.fresh(self.entropy)
         form = encode_form(request_object.encode_fetch(wallet_nonce))
         answer = self.line.fetch_request(found.request_uri, form)
@@ -80,7 +81,6 @@ class Presenting:
             raise Unavailable("verifier.unavailable", "the verifier cannot answer now: try again later")
         if answer.status != OK or answer.media_type != request_object.MEDIA_TYPE:
             raise Refused("verifier.no_request", "the verifier has no such request, or no longer: ask it for a new one")
-        contents = Contents(self.store.read())
         try:
             verified = request_object.verify(
                 _ascii(answer.body),
@@ -112,7 +112,7 @@ class Presenting:
         if plan.verified.request.expires is not None and plan.verified.request.expires <= now:
             raise Refused("request.expired", "the request has expired meanwhile: ask for a new one")
         # Another window that spends or renews the same copies meanwhile makes `save` a `Conflict`: nothing leaves.
-        contents = Contents(self.store.read())
+        contents = Contents.of_live(self.store)
         spent: list[Copy] = []
         presentations: dict[str, tuple[bytes, ...]] = {}
         for disclosure in plan.disclosures:

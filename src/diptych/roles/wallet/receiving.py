@@ -116,7 +116,7 @@ class Receiving:
 
         `Conflict` "wallet.already_accepted" once all is here; `Refused` "wallet.tx_code_missing" without the code.
         """
-        contents = Contents(self.store.read())
+        contents = Contents.of_live(self.store)
         issuer = find_issuer(self.line, offer.issuer)
         grant = self._open_grant(contents, issuer.metadata, offer, tx_code)
         conversation = self._conversation(issuer, grant)
@@ -140,7 +140,7 @@ class Receiving:
 
     def renew(self, document: Document, *, now: datetime) -> Document:
         """Fresh copies in the place of the old ones. `Refused` "wallet.not_renewable" where the issuer renews none."""
-        contents = Contents(self.store.read())
+        contents = Contents.of_live(self.store)
         grant = contents.grant(document.grant_id)
         issuer = find_issuer(self.line, grant.issuer)
         conversation = self._conversation(issuer, grant)
@@ -214,6 +214,13 @@ class Receiving:
             # Void, expired or used up: asking again would change nothing.
             contents.put_grant(replace(grant, tokens=replace(grant.tokens, refresh_token=None)))
             contents.save(self.store)
+            if grant.id in contents.standing().unproven_grants:
+                raise Refused(
+                    "wallet.backup_superseded",
+                    "the issuer no longer renews under this offer: the wallet has most likely renewed after this copy"
+                    " of it was made, and an old token used again closes the order, here and there. Ask at the counter"
+                    " for a new offer; proofs can be given of what is here until it expires",
+                ) from error
             raise Refused(
                 "wallet.renewal_ended", "the issuer no longer renews under this offer: ask for a new one"
             ) from error
@@ -235,6 +242,10 @@ class Receiving:
         tokens = Tokens(response.access_token, expires_at(response, now), refresh_token)
         kept = replace(grant, tokens=tokens, renewable=renewable)
         contents.put_grant(kept)
+        standing = contents.standing()
+        if grant.id in standing.unproven_grants:
+            unproven = tuple(name for name in standing.unproven_grants if name != grant.id)
+            contents.put_standing(replace(standing, unproven_grants=unproven))
         contents.save(self.store)
         return kept
 

@@ -28,8 +28,10 @@ from diptych.roles.wallet.model import (
     Event,
     Grant,
     HistoryEntry,
+    Life,
     Names,
     Outcome,
+    Standing,
     Tokens,
     Trust,
 )
@@ -214,6 +216,26 @@ def parse_history_entry(data: bytes) -> HistoryEntry:
     )
 
 
+def encode_standing(standing: Standing) -> bytes:
+    return encode(
+        [
+            standing.life.value,
+            _encode_moment(standing.since),
+            _encode_moment(standing.backed_up_at),
+            list(standing.unproven_grants),
+        ]
+    )
+
+
+def parse_standing(data: bytes) -> Standing:
+    life, since, backed_up_at, unproven = _fields(data, 4)
+    try:
+        found = Life(as_text(life, CHECK))
+    except ValueError as error:
+        raise FormatError(CHECK, "a standing that this release does not know") from error
+    return Standing(found, _parse_moment(since), _parse_moment(backed_up_at), _parse_texts(unproven))
+
+
 def whole_seconds(moment: datetime) -> datetime:
     """`moment` as it is written down."""
     return moment.replace(microsecond=0)
@@ -229,6 +251,14 @@ def _encode_secret(secret: Secret | None) -> bytes | None:
 
 def _parse_secret(value: CborValue) -> Secret | None:
     return None if value is None else Secret(as_bytes(value, CHECK))
+
+
+def _encode_moment(moment: datetime | None) -> TDate | None:
+    return None if moment is None else TDate.of(moment)
+
+
+def _parse_moment(value: CborValue) -> datetime | None:
+    return None if value is None else as_tdate(value, CHECK)
 
 
 def _parse_tokens(value: CborValue) -> Tokens:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
+from diptych.crypto.passphrase import Hardness
 from diptych.errors import Conflict, DiptychError, Unavailable
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
@@ -15,11 +16,13 @@ from diptych.private import Secret
 from diptych.protocols.openid4vci.offer import parse_offer
 from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
 from diptych.roles.wallet.contents import Contents
-from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Trust
+from diptych.roles.wallet.leaving import Leaving, Written
+from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Life, Standing, Trust
 from diptych.roles.wallet.planning import Plan
-from diptych.roles.wallet.ports import IssuerLine, Prover, VerifierLine, WalletStore
+from diptych.roles.wallet.ports import BackupPlace, IssuerLine, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
 from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received, Receiving, is_due
+from diptych.roles.wallet.returning import Returning
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class Wallet:
         return Contents(self.store.read()).history()
 
     def due(self, *, now: datetime) -> tuple[Document, ...]:
-        """What `renew_due` would renew. Asks nobody."""
+        """What `renew_due` would renew: nothing in a wallet that moved, or in a copy. Asks nobody."""
+        if self.standing().life is not Life.LIVE or self.store.is_copied():
+            return ()
         return tuple(holding.document for holding in self.list(now=now) if holding.is_due)
 
     def renew_due(self, *, now: datetime) -> Renewed:
@@ -120,6 +125,36 @@ class Wallet:
     def decline(self, plan: Plan, *, now: datetime) -> None:
         """Tells the verifier no."""
         self._presenting.decline(plan, now=now)
+
+    def standing(self) -> Standing:
+        """Where this wallet stands in its life."""
+        return Contents(self.store.read()).standing()
+
+    def is_backup_old(self) -> bool:
+        """Whether what was received or renewed since makes the last backup worth less. False without one."""
+        contents = Contents(self.store.read())
+        backed_up_at = contents.standing().backed_up_at
+        return backed_up_at is not None and any(
+            document.received_at > backed_up_at for document in contents.documents()
+        )
+
+    def back_up(self, place: BackupPlace, passphrase: Secret, *, hardness: Hardness, now: datetime) -> Written:
+        """One sealed file to come back from. See `Leaving.back_up`."""
+        return Leaving(self.store, self.entropy, hardness).back_up(place, passphrase, now=now)
+
+    def move(
+        self, place: BackupPlace, passphrase: Secret, *, hardness: Hardness, now: datetime, again: bool = False
+    ) -> Written:
+        """One sealed file to go on from elsewhere; this wallet stops. After any failure, call it again."""
+        return Leaving(self.store, self.entropy, hardness).move(place, passphrase, now=now, again=again)
+
+    def cancel_move(self, place: BackupPlace, *, hardness: Hardness) -> None:
+        """Undo a move that was interrupted before its file was there."""
+        Leaving(self.store, self.entropy, hardness).cancel(place)
+
+    def adopt(self, *, is_newest: bool, now: datetime) -> None:
+        """Go on with a file that was copied or put back. See `Returning.adopt`."""
+        Returning(self.store, self.entropy).adopt(is_newest=is_newest, now=now)
 
     @property
     def _receiving(self) -> Receiving:
