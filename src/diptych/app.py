@@ -10,19 +10,22 @@ from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_issuer, read_officer
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
+    from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
+    from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
     from diptych.config import IssuerSettings, VerifierSettings
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
+    from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
     from diptych.roles.wallet.ports import WalletStore
     from diptych.roles.wallet.service import Wallet
-    from diptych.web.tls import TlsFiles
+    from diptych.adapters.tls import TlsFiles
 
 WALLET_FILE = "wallet.db"
 LOOPBACK = "127.0.0.1"
@@ -90,7 +93,9 @@ class House:
             timedelta(days=settings.offer_days),
         )
 
-    def new_issuer(self, folder: Path, url: str, officer_keys: Sequence[Path], country: str) -> Path:
+    def new_issuer(
+        self, folder: Path, url: str, officer_keys: Sequence[Path], country: str, key: str | None = None
+    ) -> Path:
         import json
         import os
         from datetime import UTC, datetime
@@ -117,6 +122,8 @@ class House:
             settings=(SETTINGS_FILE, "\n".join(lines)),
             catalogue=load_catalogue(),
             officers=[file.read_public_key(path) for path in officer_keys],
+            key=key,
+            access=_token_access(),
             now=datetime.now(UTC),
             entropy=os.urandom,
         )
@@ -130,9 +137,73 @@ class House:
         return issuer_folder.add_officer(folder, file.read_public_key(key_file))
 
     def issuer_trust(self, folder: Path) -> bytes:
-        from diptych.adapters import issuer_folder
+        return _issuer_keys(folder).trust()
 
-        return issuer_folder.read_trust(folder)
+    def issuer_signers(self, folder: Path) -> "Keyring":
+        return _issuer_keys(folder).ring()
+
+    def rotate_signers(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        after_days: int = 0,
+        key: str | None = None,
+        root_key: Path | None = None,
+    ) -> "Keyring":
+        import os
+        from datetime import UTC, datetime, timedelta
+
+        now = datetime.now(UTC)
+        signs_from = now + timedelta(days=after_days)
+        return _issuer_keys(folder).rotate(
+            type_ids, now=now, entropy=os.urandom, signs_from=signs_from, key=key, root_key=root_key
+        )
+
+    def rotate_root(self, folder: Path, *, key: str | None = None) -> "Keyring":
+        import os
+        from datetime import UTC, datetime
+
+        return _issuer_keys(folder).rotate_root(now=datetime.now(UTC), entropy=os.urandom, key=key)
+
+    def issuer_emergency(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        is_root_lost: bool,
+        retired_too: bool,
+        key: str | None,
+        root_key: Path | None,
+        told: "Callable[[Keyring], None]",
+        progress: Callable[[float, int], None],
+    ) -> "ApprovalList":
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.approval_list import write_approval_list
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        keys = _issuer_keys(folder)
+        ring = keys.declare_loss(
+            type_ids,
+            now=datetime.now(UTC),
+            entropy=os.urandom,
+            is_root_lost=is_root_lost,
+            retired_too=retired_too,
+            key=key,
+            root_key=root_key,
+        )
+        told(ring)  # before the database is touched: the trust file must go out even where it cannot be reached
+        assert ring.emergency is not None  # it ends below, and nowhere else
+        location = read_issuer(folder).database or folder / issuer_folder.DATABASE
+        found = write_approval_list(
+            folder, DatabaseIssuerStore(open_database(location, ROLE)), ring.emergency, progress
+        )
+        keys.end_emergency(now=datetime.now(UTC))
+        return found
 
     def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
         from diptych.adapters import issuer_folder
@@ -150,6 +221,7 @@ class House:
         from diptych.adapters import issuer_folder, journal
         from diptych.adapters.catalogue_files import load_catalogue
         from diptych.adapters.counters import Counters
+        from diptych.adapters.issuer_keys import CurrentDocumentSigners
         from diptych.adapters.storage.engine import open_database, preload
         from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
         from diptych.roles.issuer.service import Issuer
@@ -163,6 +235,9 @@ class House:
         preload(location)  # once here, and not again in every child
         catalogue = load_catalogue(settings.catalogue)
 
+        # Which key signs is looked up in each child: a new one signs from the next request on.
+        signers = CurrentDocumentSigners(_issuer_keys(folder), lambda: datetime.now(UTC))
+
         @functools.cache
         def open_issuer() -> Issuer:
             """Keys and database: only ever opened in a child (docs/decisions/0001)."""
@@ -171,7 +246,7 @@ class House:
                 names={"en": settings.name_en, "fr": settings.name_fr},
                 catalogue=catalogue,
                 officers=issuer_folder.read_officers(folder),
-                signers=issuer_folder.FileDocumentSigners(folder, catalogue),
+                signers=signers,
                 store=DatabaseIssuerStore(open_database(location, ROLE, migrates=False)),
                 nonce_key=issuer_folder.read_nonce_key(folder),
                 request_key=issuer_folder.read_request_key(folder),
@@ -192,6 +267,7 @@ class House:
             doors.append(one_request.Door(one_request.listen(LOOPBACK, settings.admin_port), admin, ADMIN_AT_ONCE))
         one_request.run_in_child(lambda: open_database(location, ROLE).dispose())  # migrates, once for all children
         one_request.run_in_child(sweep)
+        one_request.run_in_child(signers.check)  # a wrong PIN is tried once here, and not once a request
         if tls is not None:
             one_request.run_in_child(lambda: _check(tls))  # its key is none of this process's business
         written.take_over_logging()
@@ -390,6 +466,14 @@ class House:
         return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom)
 
 
+def _issuer_keys(folder: Path) -> "IssuerKeys":
+    from diptych.adapters.catalogue_files import load_catalogue
+    from diptych.adapters.issuer_keys import IssuerKeys
+
+    settings = read_issuer(folder)
+    return IssuerKeys(folder, settings.url, load_catalogue(settings.catalogue), _token_access())
+
+
 def _token_access() -> "TokenAccess":
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
 
@@ -399,7 +483,7 @@ def _token_access() -> "TokenAccess":
 
 def _tls(settings: "IssuerSettings | VerifierSettings", host: str | None) -> "TlsFiles | None":
     """The role's TLS, if it has any; `Refused` where it would listen beyond this machine without."""
-    from diptych.web.tls import TlsFiles, check_exposure
+    from diptych.adapters.tls import TlsFiles, check_exposure
 
     certificate, key = settings.tls_certificate, settings.tls_key
     tls = None if certificate is None or key is None else TlsFiles(certificate, key)

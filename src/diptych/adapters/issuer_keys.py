@@ -122,34 +122,23 @@ class IssuerKeys:
     ) -> Keyring:
         """The signers of these types, or all, are lost: nobody is to believe them, and new ones sign at once.
 
-        One write: there is no moment at which the lost ones are given up and nobody signs. The keyring it returns
-        holds the emergency until `end_emergency`. Called again meanwhile, for the same types, it goes on with that one
-        and loses nothing more; further types join it.
+        One write: there is no moment at which the lost ones are given up and nobody signs. Where no new ones can be
+        made (the root's key is elsewhere, a token is out) the loss is written all the same, and the error raised.
+        The keyring holds the emergency until `end_emergency`. Called again meanwhile, for the same types, it goes on
+        with that one and loses nothing more; further types join it.
         """
         with self._changing(now=now):
             ring = self.ring()
+            types = self._types(None if is_root_lost else type_ids)
             under_way = () if ring.emergency is None else ring.emergency.type_ids
-            types = tuple(one for one in self._types(None if is_root_lost else type_ids) if one.id not in under_way)
-            if types:
-                ring = self._without(ring, types, is_root_lost=is_root_lost, retired_too=retired_too, now=now)
-                if is_root_lost:
-                    root, root_signer = self._new_root(
-                        _country(ring), _fresh_name("root", entropy), now=now, entropy=entropy
-                    )
-                    ring = ring.with_root(root)
-                else:
-                    root_signer = self._root_signer(ring, root_key)
-                self._save(
-                    self._certified(
-                        ring,
-                        types,
-                        root_signer,
-                        key=key,
-                        signs_from=now.replace(microsecond=0),
-                        now=now,
-                        entropy=entropy,
-                    )
-                )
+            further = [one for one in types if one.id not in under_way]
+            if further:
+                ring = self._without(ring, further, is_root_lost=is_root_lost, retired_too=retired_too, now=now)
+            if ring.emergency is not None:
+                try:
+                    ring = self._healed(ring, ring.emergency, key=key, root_key=root_key, now=now, entropy=entropy)
+                finally:
+                    self._save(ring)
             return self._tidied(now=now)
 
     def end_emergency(self, *, now: datetime) -> Keyring:
@@ -220,6 +209,28 @@ class IssuerKeys:
             documents_live_days=max(0 if one.type_id in renewed else self._longest_life(one) for one in lost),
         )
         return replace(after, emergency=emergency if ring.emergency is None else ring.emergency.joined_by(emergency))
+
+    def _healed(
+        self,
+        ring: Keyring,
+        emergency: Emergency,
+        *,
+        key: str | None,
+        root_key: Path | None,
+        now: datetime,
+        entropy: Entropy,
+    ) -> Keyring:
+        """The ring with a root, if that was lost, and with a signer of each type whose signer was."""
+        types = [one for one in self._types(emergency.type_ids) if ring.signing(one.id, now=now) is None]
+        if not types:
+            return ring
+        if ring.root.lost_at is None:
+            root_signer = self._root_signer(ring, root_key)
+        else:
+            root, root_signer = self._new_root(_country(ring), _fresh_name("root", entropy), now=now, entropy=entropy)
+            ring = ring.with_root(root)
+        since = now.replace(microsecond=0)
+        return self._certified(ring, types, root_signer, key=key, signs_from=since, now=now, entropy=entropy)
 
     def _longest_life(self, one: SignerKey) -> int:
         return max(one.documents_live_days, self.catalogue.type(one.type_id).validity_days)
@@ -337,6 +348,13 @@ class CurrentDocumentSigners:
                 raise
             # Replaced between a look at keys.json and the key: what is there now is its successor.
             return self._open(document_type)
+
+    def check(self) -> None:
+        """Raises what a request would meet: a type without a signer, or whose key is not there or is another."""
+        for document_type in self._keys.catalogue.types.values():
+            found = self.signer_for(document_type.doc_type)
+            if found.signer.public_key != certificate.public_key(certificate.parse(found.chain[0])):
+                raise Refused("issuer.signer_key", f"the signer of {document_type.id} has another key than it should")
 
     def _open(self, document_type: DocumentType | None) -> DocumentSigner:
         found = None if document_type is None else self._keys.ring().signing(document_type.id, now=self._clock())

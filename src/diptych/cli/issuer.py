@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from diptych.cli import issuer_keys
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import AsJson, emit
+from diptych.cli.terminal import AsJson, Key, emit
 
 issuer = typer.Typer(name="issuer", help="Make an issuer of documents, and manage it.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The issuer's folder.", show_default=False)]
+issuer.command()(issuer_keys.signers)
+issuer.command("rotate-signer")(issuer_keys.rotate_signer)
+issuer.command("rotate-root")(issuer_keys.rotate_root)
+issuer.command()(issuer_keys.emergency)
+
 KeyFile = Annotated[Path, typer.Argument(help="The officer's public key (PEM).", show_default=False)]
 
 
@@ -27,11 +33,12 @@ def init(
         list[Path] | None, typer.Option(help="An officer's public key (PEM); may be given more than once.")
     ] = None,
     country: Annotated[str, typer.Option(help="The issuing country (ISO 3166-1), in the certificates.")] = "UT",
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new issuer: its root, a signer for each document type, its settings."""
     rooms: Rooms = context.obj
-    trust_file = rooms.new_issuer(folder, url, officer_key or [], country)
+    trust_file = rooms.new_issuer(folder, url, officer_key or [], country, key)
     emit(
         {"folder": str(folder), "url": url.rstrip("/"), "trust": str(trust_file)},
         as_json=as_json,

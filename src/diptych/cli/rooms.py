@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
+    from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
@@ -34,7 +36,9 @@ class Rooms(Protocol):
         """The officer of a folder, ordering from `issuer` or from the one in its settings."""
         ...
 
-    def new_issuer(self, folder: Path, url: str, officer_keys: Sequence[Path], country: str) -> Path:
+    def new_issuer(
+        self, folder: Path, url: str, officer_keys: Sequence[Path], country: str, key: str | None = None
+    ) -> Path:
         """Make an issuer's folder, whole or not at all; the path of its trust file. `Conflict` if one is there."""
         ...
 
@@ -48,6 +52,44 @@ class Rooms(Protocol):
 
     def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
         """What the issuer recorded for its operator, oldest first."""
+        ...
+
+    def issuer_signers(self, folder: Path) -> "Keyring":
+        """The keys of an issuer's folder."""
+        ...
+
+    def rotate_signers(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        after_days: int = 0,
+        key: str | None = None,
+        root_key: Path | None = None,
+    ) -> "Keyring":
+        """New signers for these types, or all. They stand in the trust file at once, and sign after so many days."""
+        ...
+
+    def rotate_root(self, folder: Path, *, key: str | None = None) -> "Keyring":
+        """A new root, and new signers of every type under it."""
+        ...
+
+    def issuer_emergency(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        is_root_lost: bool,
+        retired_too: bool,
+        key: str | None,
+        root_key: Path | None,
+        told: "Callable[[Keyring], None]",
+        progress: Callable[[float, int], None],
+    ) -> "ApprovalList":
+        """Keys are lost: give them up, make new ones, list what is to be approved again. Goes on after a kill.
+
+        `told` gets the keys once the new ones sign; `progress` the share of orders looked at, and how many are listed.
+        """
         ...
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 
 from diptych.errors import FormatError
 from diptych.formats import strict_json
@@ -20,6 +21,15 @@ from diptych.formats.x509 import certificate
 
 VERSION = 1
 MOST_DAYS = 3660
+
+
+class Standing(StrEnum):
+    """Where a signer stands in its life."""
+
+    ANNOUNCED = "announced"
+    SIGNING = "signing"
+    RETIRED = "retired"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,14 @@ class Keyring:
         found = [one for one in self._standing(type_id) if one.signs_from <= now]
         return found[-1] if found else None
 
+    def standing(self, one: SignerKey, *, now: datetime) -> Standing:
+        """Where this signer stands."""
+        if one.lost_at is not None:
+            return Standing.LOST
+        if one.signs_from > now:
+            return Standing.ANNOUNCED
+        return Standing.SIGNING if one == self.signing(one.type_id, now=now) else Standing.RETIRED
+
     def with_signers(self, fresh: Sequence[SignerKey], *, live_days: Mapping[str, int]) -> "Keyring":
         """New signers in their places by date; whoever comes before one of them is believed for as long as it takes.
 
@@ -144,12 +162,8 @@ class Keyring:
 
     def idle_keys(self, *, now: datetime) -> tuple[SignerKey, ...]:
         """Signers that will never sign again and whose private keys are still somewhere."""
-        at_work = {id(self.signing(one.type_id, now=now)) for one in self.signers}
-        return tuple(
-            one
-            for one in self.signers
-            if one.key is not None and id(one) not in at_work and (one.lost_at is not None or one.signs_from <= now)
-        )
+        idle = (Standing.RETIRED, Standing.LOST)
+        return tuple(one for one in self.signers if one.key is not None and self.standing(one, now=now) in idle)
 
     def with_destroyed(self, gone: Collection[SignerKey]) -> "Keyring":
         """The private keys of these signers are no more."""
