@@ -40,10 +40,10 @@ class PostgresqlServer:
 
     def __init__(self, port: int | None = None) -> None:
         # Not below pytest's folders: those are closed to the user as whom it runs where the tests are run by root.
-        self._folder = Path(tempfile.mkdtemp(prefix="diptych-postgresql-"))
-        self._data = self._folder / "data"
+        self.folder = Path(tempfile.mkdtemp(prefix="diptych-postgresql-"))
+        self._data = self.folder / "data"
         self._data.mkdir()
-        self._user = _user(self._folder, self._data)
+        self._user = _user(self.folder, self._data)
         self._port = port
         initdb(
             ["--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync"], pgdata=self._data, user=self._user
@@ -68,7 +68,7 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start, anew after `stop`, and wait until it answers."""
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             where = ["-k", self._data, "-h", "" if self._port is None else "127.0.0.1", "-p", str(self._port or PORT)]
             self._process = subprocess.Popen(
                 [PROGRAMS / "postgres", "-D", self._data, *where, *(f"--{setting}" for setting in SETTINGS)],
@@ -110,7 +110,7 @@ class PostgresqlServer:
     def close(self) -> None:
         """Stop for good, leaving nothing."""
         self.stop()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     def _url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._data}&port={self._port or PORT}"
