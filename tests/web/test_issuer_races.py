@@ -1,4 +1,4 @@
-"""Many at once at a real issuer, each in a process of its own: what may happen once happens once."""
+"""Many at once at a real issuer, each in a process of its own, on both databases: what may happen once happens once."""
 
 import json
 import os
@@ -20,14 +20,19 @@ from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest
 from diptych.roles.officer.model import Approval
 from diptych.roles.officer.order_file import template
 from tests.issuer_process import HttpWallet, IssuerProcess, diptych, running_issuer
+from tests.postgresql import PostgresqlServer
 
 AT_ONCE = 10
 
 
-@pytest.fixture(scope="module")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerProcess]:
-    with running_issuer(tmp_path_factory.mktemp("issuer")) as running:
-        yield running
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def issuer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerProcess]:
+    with pytest.MonkeyPatch.context() as environment:
+        if request.param == "postgresql":
+            server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+            environment.setenv("DIPTYCH_ISSUER_DATABASE", server.new_database().reveal().decode())
+        with running_issuer(tmp_path_factory.mktemp("issuer")) as running:
+            yield running
 
 
 def approve(issuer: IssuerProcess) -> Approval:
