@@ -1,0 +1,120 @@
+"""The log's database: every entry in its final order, and the last checkpoint that was signed.
+
+What is in it is public but for the order of the newest entries; what must never happen to it is to be restored old.
+What the rows mean is left to `roles/log`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from diptych.adapters.storage.engine import Location, hold, open_database, transaction
+from diptych.errors import Conflict
+from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
+
+ROLE = "log"
+KEY_BYTES = 16
+"""Of an entry's SHA-256, to recognise it by. Two entries with one key are told apart, and the second is refused."""
+AT_ONCE = 500
+KEPT_CONNECTIONS = 2
+
+_METADATA = sa.MetaData()
+_ENTRY = sa.Table(
+    "entry",
+    _METADATA,
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("act", sa.LargeBinary),
+)
+_SIGNED = sa.Table(
+    "signed",
+    _METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("note", sa.LargeBinary),
+)
+
+
+def open_log_store(location: Location) -> "DatabaseLogStore":
+    """The store in this database, created if there is none."""
+    return DatabaseLogStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS))
+
+
+class DatabaseLogStore:
+    """`LogStore` in SQLite or PostgreSQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        """Let go of the connections that are kept."""
+        self._engine.dispose()
+
+    def size(self) -> int:
+        with transaction(self._engine) as connection:
+            return _size(connection)
+
+    def append(self, entries: Sequence[bytes], *, size: int) -> Sequence[int]:
+        by_key = {_key(entry): entry for entry in entries}
+        if len(by_key) != len(set(entries)):
+            raise Conflict("log.entry.key", "two entries that cannot be told apart")
+        with transaction(self._engine) as connection:
+            hold(connection, "log")
+            if _size(connection) != size:
+                raise Conflict("log.size", "the log has grown meanwhile: another process writes it")
+            positions = _positions(connection, by_key)
+            new = [key for key in by_key if key not in positions]
+            rows = [{"position": size + i, "key": key, "act": by_key[key]} for i, key in enumerate(new)]
+            if rows:
+                connection.execute(sa.insert(_ENTRY), rows)
+            positions |= {key: size + i for i, key in enumerate(new)}
+        return [positions[_key(entry)] for entry in entries]
+
+    def entries(self, start: int, end: int) -> Sequence[bytes]:
+        position = _ENTRY.c.position
+        query = sa.select(_ENTRY.c.act).where(position >= start, position < end).order_by(position)
+        with transaction(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    def signed(self) -> SignedCheckpoint | None:
+        with transaction(self._engine) as connection:
+            note = connection.execute(sa.select(_SIGNED.c.note)).scalar()
+        return None if note is None else parse_signed_checkpoint(note)
+
+    def sign(self, signed: SignedCheckpoint, *, after: SignedCheckpoint | None) -> None:
+        size = signed.checkpoint.size
+        values = {"size": size, "note": signed.encode()}
+        with transaction(self._engine) as connection:
+            hold(connection, "log")
+            last = connection.execute(sa.select(_SIGNED.c.size)).scalar()
+            if last != (None if after is None else after.checkpoint.size) or (last is not None and size <= last):
+                raise Conflict("log.signed", "another checkpoint was signed meanwhile")
+            if last is None:
+                connection.execute(sa.insert(_SIGNED).values(id=1, **values))
+            else:
+                connection.execute(sa.update(_SIGNED).values(values))
+
+
+def _size(connection: Connection) -> int:
+    last = connection.execute(sa.select(sa.func.max(_ENTRY.c.position))).scalar()
+    return 0 if last is None else last + 1
+
+
+def _positions(connection: Connection, by_key: dict[bytes, bytes]) -> dict[bytes, int]:
+    """Those of entries that are kept already."""
+    keys, found = list(by_key), dict[bytes, int]()
+    for start in range(0, len(keys), AT_ONCE):
+        query = sa.select(_ENTRY.c.key, _ENTRY.c.act, _ENTRY.c.position).where(
+            _ENTRY.c.key.in_(keys[start : start + AT_ONCE])
+        )
+        for key, act, position in connection.execute(query):
+            if act != by_key[key]:
+                raise Conflict("log.entry.key", "an entry that cannot be told from another one")
+            found[key] = position
+    return found
+
+
+def _key(entry: bytes) -> bytes:
+    return hashlib.sha256(entry).digest()[:KEY_BYTES]

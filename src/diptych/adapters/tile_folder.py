@@ -1,0 +1,83 @@
+"""A log's public files in a folder, each written whole or not at all, and on disk before anybody hears of it.
+
+Which files, and in which order, is left to `roles/log`. Anyone may serve a copy of the folder.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from diptych.errors import FormatError, Unavailable
+
+_BESIDE = ".new"
+
+
+class TileFolder:
+    """`TileStore` below a folder. One process writes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._durable: set[Path] = set()  # folders whose own names are known to be on disk
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self._folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise Unavailable("log.file.read", f"{path} cannot be read: {error.strerror}") from error
+
+    def has(self, path: str) -> bool:
+        return (self._folder / path).is_file()
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        try:
+            changed: set[Path] = set()
+            for path, data in files.items():
+                target = self._folder / path
+                changed |= self._make_folder(target.parent)
+                _write(target, data)
+            # The names too: a file without its name is gone after a power cut.
+            for folder in sorted(changed, reverse=True):
+                _sync_folder(folder)
+            self._durable |= changed
+        except OSError as error:
+            raise Unavailable("log.file.write", f"the log's files cannot be written: {error.strerror}") from error
+
+    def drop(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            if not path.startswith("tile/"):
+                raise FormatError("log.file.path", "only partial tiles are dropped")
+            partial = self._folder / f"{path}.p"
+            self._durable.discard(partial)
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _make_folder(self, folder: Path) -> set[Path]:
+        """The folders that have to be synced once there is a file in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = [parent for parent in folder.parents if parent == self._folder or self._folder in parent.parents]
+        return {folder, *(parent for parent in inside if folder not in self._durable)}
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Beside, then into place: nobody ever reads half of it."""
+    beside = target.with_name(target.name + _BESIDE)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
