@@ -19,7 +19,7 @@ from diptych.web import one_request
 from diptych.web.admin import build_admin
 from diptych.web.errors import LastDoor
 from diptych.web.observed import Observed
-from diptych.web.tls import TlsFiles
+from diptych.adapters.tls import TlsFiles
 
 
 async def say_pid(request: Request) -> Response:

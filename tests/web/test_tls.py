@@ -22,7 +22,7 @@ from diptych.adapters.http.relying_party import RelyingParty
 from diptych.errors import FormatError, Refused
 from diptych.formats.mdoc.trust import encode_trust
 from diptych.private import Secret
-from diptych.web.tls import TlsFiles, check_exposure, is_loopback
+from diptych.adapters.tls import TlsFiles, check_exposure, is_loopback
 from tests import verifying
 from tests.issuer_process import diptych, free_port
 from tests.web.test_one_request import Server

@@ -7,6 +7,7 @@ import typer
 
 import diptych
 from diptych.cli.bench import bench
+from diptych.cli.doctor import doctor
 from diptych.cli.issuer import issuer
 from diptych.cli.log import log
 from diptych.cli.officer import officer
@@ -47,6 +48,9 @@ application.add_typer(log)
 application.add_typer(serve)
 application.add_typer(verifier)
 application.add_typer(wallet)
+
+
+application.command("doctor")(doctor)
 
 
 @application.command("demo")

@@ -29,7 +29,7 @@ from uvicorn.server import ServerState
 
 from diptych.adapters.journal import Check, Event, Journal, Line, fault_of
 from diptych.errors import DiptychError, Unavailable
-from diptych.web.tls import TlsFiles
+from diptych.adapters.tls import TlsFiles
 
 BACKLOG = 256
 MAX_HEAD_BYTES = 32 * 1024
