@@ -1,0 +1,1 @@
+"""Having acts recorded in the public log: what writers submit, what the log answers (docs/spec/recording.md)."""
