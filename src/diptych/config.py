@@ -20,6 +20,7 @@ OFFICER_KEY = "officer.key.pem"
 PREFIX = "DIPTYCH_"
 WALLET_FOLDER = "DIPTYCH_WALLET"
 WALLET_UNLOCKED_BY = "DIPTYCH_WALLET_PASSPHRASE"
+WALLET_LOCKED_BY = "DIPTYCH_WALLET_NEW_PASSPHRASE"
 BACKUP_UNLOCKED_BY = "DIPTYCH_BACKUP_PASSPHRASE"
 LANGUAGE = "DIPTYCH_LANGUAGE"
 PKCS11_MODULE = "DIPTYCH_PKCS11_MODULE"
@@ -30,6 +31,7 @@ PKCS11_PIN_FILE = "DIPTYCH_PKCS11_PIN_FILE"
 OTHER_VARIABLES: Mapping[str, str] = {
     WALLET_FOLDER: "The wallet's folder, where `--wallet` does not name one; else `~/.local/share/diptych/wallet`.",
     WALLET_UNLOCKED_BY: "The wallet's passphrase, for scripts; a person is asked for it.",
+    WALLET_LOCKED_BY: "The passphrase that `wallet passphrase` changes to, for scripts; a person is asked for it.",
     BACKUP_UNLOCKED_BY: "The passphrase of backups with keys, for scripts; a person is asked for it.",
     LANGUAGE: "`en` or `fr`; else the locale decides.",
     PKCS11_MODULE: "The PKCS#11 library of the token, where a key's URI does not name it.",
@@ -301,6 +303,11 @@ def wallet_folder() -> Path:
 def wallet_passphrase() -> Secret | None:
     """The wallet's passphrase, if the environment has it: for scripts and demos; a person is asked."""
     return _secret(WALLET_UNLOCKED_BY)
+
+
+def wallet_new_passphrase() -> Secret | None:
+    """What the wallet's passphrase is changed to, if the environment has it; a person is asked."""
+    return _secret(WALLET_LOCKED_BY)
 
 
 def backup_passphrase() -> Secret | None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from diptych.adapters.storage.wallet import create_wallet_store, open_wallet_store
 from diptych.app import House
-from diptych.cli import wallet as wallet_command
+from diptych.cli import wallet_door
 from diptych.cli.main import application
 from diptych.crypto.passphrase import Hardness
 from diptych.errors import Conflict, FormatError, Refused
@@ -79,7 +79,7 @@ def citizen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Citizen:
     monkeypatch.setenv("DIPTYCH_WALLET_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("DIPTYCH_LANGUAGE", "en")
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr(wallet_command, "_now", lambda: play.now)
+    monkeypatch.setattr(wallet_door, "now", lambda: play.now)
     trust = Contents(play.store.read()).trust()
     (tmp_path / "trust.json").write_bytes(trust.issuers)
     (tmp_path / "verifier-trust.json").write_bytes(trust.verifiers)

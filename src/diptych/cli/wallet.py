@@ -1,21 +1,23 @@
 """`diptych wallet`: documents on the citizen's own device, from the offer to the answer.
 
-What the wallet does is in `roles/wallet`; what it says in plain words is in `wallet_words`.
+What the wallet does is in `roles/wallet`; what it says in plain words is in `wallet_words`; its passphrase, backups and
+moves are in `wallet_life`.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych import config
+from diptych.cli import wallet_door as door
+from diptych.cli import wallet_life
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, Yes, emit, progress
+from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, Yes, emit
+from diptych.cli.wallet_door import Folder
 from diptych.errors import FormatError, Refused
 from diptych.private import Secret
 
@@ -26,17 +28,10 @@ if TYPE_CHECKING:
     from diptych.roles.wallet.ports import Prover
     from diptych.roles.wallet.presenting import Consent
     from diptych.roles.wallet.receiving import OfferPreview
-    from diptych.roles.wallet.service import Renewed, Wallet
-
-MIN_PASSPHRASE = 8
 
 wallet = typer.Typer(name="wallet", help="Hold documents, and answer verifiers with no more than is asked.")
 wallet.info.no_args_is_help = True
 
-Folder = Annotated[
-    Path | None,
-    typer.Option("--wallet", metavar="FOLDER", help="The wallet's folder; else DIPTYCH_WALLET, or your own."),
-]
 Trust = Annotated[Path, typer.Option("--trust", help="The issuer's trust.json: whose documents are believed.")]
 VerifierTrust = Annotated[
     Path, typer.Option("--verifier-trust", help="verifier-trust.json: who may ask, and who registers for what.")
@@ -56,8 +51,8 @@ def init(
 ) -> None:
     """Make an empty wallet, sealed under a passphrase."""
     rooms: Rooms = context.obj
-    place = at or folder or config.wallet_folder()
-    rooms.new_wallet(place, _new_passphrase(), trust, verifier_trust)
+    place = at or door.place(folder)
+    rooms.new_wallet(place, door.asked_first().new(), trust, verifier_trust)
     emit(
         {"wallet": str(place)},
         as_json=as_json,
@@ -76,7 +71,7 @@ def trust_again(
     as_json: AsJson = False,
 ) -> None:
     """Replace what the wallet believes about issuers and verifiers."""
-    opened = _open(context, folder, renews=False)
+    opened = door.open_wallet(context, folder, renews=False)
     opened.set_trust(_read(trust), _read(verifier_trust))
     emit({"trusted": True}, as_json=as_json, prose=lambda: typer.echo("The wallet believes these from now on."))
 
@@ -94,17 +89,17 @@ def accept(
     """Take the documents of an offer. After a failure, run it again: it goes on where it stopped."""
     from diptych.cli import wallet_words as words
 
-    opened = _open(context, folder)
-    with _working("Asking the issuer what is on offer"):
+    opened = door.open_wallet(context, folder)
+    with door.working("Asking the issuer what is on offer"):
         preview = opened.preview_offer(offer)
     if not (yes and as_json):
         words.show_offer(preview)
     code = _tx_code(preview, tx_code)
     if not yes and not typer.confirm("Take these documents?", err=True):
         raise Refused("wallet.not_agreed", "nothing was taken")
-    with _working("Making keys, receiving and checking the documents"):
-        received = opened.accept(offer, code, now=_now())
-    held = [holding for holding in opened.list(now=_now()) if holding.document in received.documents]
+    with door.working("Making keys, receiving and checking the documents"):
+        received = opened.accept(offer, code, now=door.now())
+    held = [holding for holding in opened.list(now=door.now()) if holding.document in received.documents]
     emit(
         {
             "documents": [words.holding_as_json(holding) for holding in held],
@@ -125,11 +120,17 @@ def list_documents(context: typer.Context, folder: Folder = None, as_json: AsJso
     """List the documents, how long they are good for, and how many copies are left."""
     from diptych.cli import wallet_words as words
 
-    holdings = _open(context, folder).list(now=_now())
+    opened = door.open_wallet(context, folder)
+    holdings = opened.list(now=door.now())
+
+    def say() -> None:
+        words.show_list(holdings)
+        wallet_life.show_standing(opened)
+
     emit(
-        {"documents": [words.holding_as_json(holding) for holding in holdings]},
+        {"documents": [words.holding_as_json(holding) for holding in holdings], **wallet_life.standing_as_json(opened)},
         as_json=as_json,
-        prose=lambda: words.show_list(holdings),
+        prose=say,
     )
 
 
@@ -138,7 +139,7 @@ def show(context: typer.Context, document: Which, folder: Folder = None, as_json
     """Show what one document says."""
     from diptych.cli import wallet_words as words
 
-    holding = _open(context, folder).show(document, now=_now())
+    holding = door.open_wallet(context, folder).show(document, now=door.now())
     emit(words.document_as_json(holding), as_json=as_json, prose=lambda: words.show_document(holding))
 
 
@@ -161,10 +162,10 @@ def present(
     from diptych.roles.wallet.planning import Unanswerable
     from diptych.roles.wallet.presenting import Consent
 
-    opened = _open(context, folder)
+    opened = door.open_wallet(context, folder)
     try:
-        with _working("Fetching the request and checking who asks"):
-            plan = opened.review(link, now=_now())
+        with door.working("Fetching the request and checking who asks"):
+            plan = opened.review(link, now=door.now())
     except Unanswerable as error:
         words.show_asked(error.verified)
         raise
@@ -172,7 +173,7 @@ def present(
         words.show_plan(plan)
     consent = Consent(agrees=True, accepts_linkable=linkable) if yes else _ask_consent(plan, linkable)
     if not consent.agrees:
-        opened.decline(plan, now=_now())
+        opened.decline(plan, now=door.now())
         emit(
             words.answer_as_json(plan, verdict="declined", redirect=None, milliseconds=0.0, size=0),
             as_json=as_json,
@@ -181,11 +182,11 @@ def present(
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
     stopwatch = _Stopwatch(opened.prover)
     opened = replace(opened, prover=stopwatch)
-    with _working("Making the answer on this device"):
+    with door.working("Making the answer on this device"):
         started = time.perf_counter()
-        prepared = opened.prepare(plan, consent, now=_now())
+        prepared = opened.prepare(plan, consent, now=door.now())
         milliseconds = stopwatch.milliseconds or (time.perf_counter() - started) * 1000
-    with _working("Sending it and waiting for the verdict"):
+    with door.working("Sending it and waiting for the verdict"):
         sent = opened.send(prepared)
     verdict = "accepted" if sent.is_accepted else "refused"
     answer = words.answer_as_json(
@@ -201,9 +202,9 @@ def history(context: typer.Context, folder: Folder = None, as_json: AsJson = Fal
     """What was received, shown, declined and refused. It is kept in this wallet and nowhere else."""
     from diptych.cli import wallet_words as words
 
-    opened = _open(context, folder)
+    opened = door.open_wallet(context, folder)
     entries = opened.history()
-    names = {holding.document.configuration_id: holding.document.names for holding in opened.list(now=_now())}
+    names = {holding.document.configuration_id: holding.document.names for holding in opened.list(now=door.now())}
     emit(
         {"history": [words.entry_as_json(entry) for entry in entries]},
         as_json=as_json,
@@ -219,9 +220,9 @@ def renew(
     as_json: AsJson = False,
 ) -> None:
     """Renew what is due, or one document now. Every other command renews what is due, too."""
-    opened = _open(context, folder, renews=False)
-    with _working("Renewing"):
-        renewed = opened.renew_due(now=_now()) if document is None else opened.renew(document, now=_now())
+    opened = door.open_wallet(context, folder, renews=False)
+    with door.working("Renewing"):
+        renewed = opened.renew_due(now=door.now()) if document is None else opened.renew(document, now=door.now())
     emit(
         {
             "renewed": [
@@ -234,10 +235,18 @@ def renew(
             ],
         },
         as_json=as_json,
-        prose=lambda: _say_renewed(renewed, typer.echo, otherwise="Nothing is due."),
+        prose=lambda: door.say_renewed(renewed, typer.echo, otherwise="Nothing is due."),
     )
     if renewed.failures:
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
+
+
+wallet.command("passphrase")(wallet_life.passphrase)
+wallet.command("backup")(wallet_life.backup)
+wallet.command("restore")(wallet_life.restore)
+wallet.command("move")(wallet_life.move)
+wallet.command("adopt")(wallet_life.adopt)
+wallet.command("forgotten")(wallet_life.forgotten)
 
 
 class _Stopwatch:
@@ -272,32 +281,6 @@ class _Stopwatch:
         return proof
 
 
-def _open(context: typer.Context, folder: Path | None, *, renews: bool = True) -> "Wallet":
-    """The wallet, unlocked; what is due is renewed on the way, and a failure of that stops nothing."""
-    from diptych.errors import DiptychError
-
-    rooms: Rooms = context.obj
-    opened = rooms.wallet(folder or config.wallet_folder(), _passphrase())
-    if renews and opened.due(now=_now()):
-        with _working("Renewing what is due"):
-            try:
-                _say_renewed(opened.renew_due(now=_now()), progress)
-            except DiptychError as error:
-                progress(f"Not renewed now: {error.message} ({error.check})")
-    return opened
-
-
-def _say_renewed(renewed: "Renewed", say: Callable[[str], None], *, otherwise: str | None = None) -> None:
-    from diptych.cli import wallet_words as words
-
-    for document in renewed.documents:
-        say(f"Renewed: {words.called(document.names)}, good until {document.valid_until:%Y-%m-%d}")
-    for failure in renewed.failures:
-        say(f"Not renewed: {words.called(failure.document.names)}: {failure.message} ({failure.check})")
-    if otherwise is not None and not renewed.documents and not renewed.failures:
-        say(otherwise)
-
-
 def _ask_consent(plan: "Plan", linkable: bool) -> "Consent":
     from diptych.roles.wallet.presenting import Consent
 
@@ -318,50 +301,8 @@ def _tx_code(preview: "OfferPreview", given: str | None) -> Secret | None:
     return Secret("".join(given.split()).encode())
 
 
-def _passphrase() -> Secret:
-    found = config.wallet_passphrase()
-    if found is not None:
-        return found
-    _expect_terminal()
-    return Secret(str(typer.prompt("Passphrase", hide_input=True, err=True)).encode())
-
-
-def _new_passphrase() -> Secret:
-    found = config.wallet_passphrase()
-    if found is None:
-        _expect_terminal()
-        typed = typer.prompt("A passphrase for the wallet", hide_input=True, confirmation_prompt=True, err=True)
-        found = Secret(str(typed).encode())
-    if len(found) < MIN_PASSPHRASE:
-        raise FormatError("wallet.passphrase_short", f"a passphrase has at least {MIN_PASSPHRASE} characters")
-    return found
-
-
-def _expect_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise FormatError("wallet.passphrase_missing", f"set {config.WALLET_UNLOCKED_BY}, or run this in a terminal")
-
-
-@contextmanager
-def _working(what: str) -> Iterator[None]:
-    """Something that may take longer than a second, shown on stderr."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"{what} ..."):
-            yield
-    else:
-        progress(f"{what} ...")
-        yield
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise FormatError("wallet.trust_file", f"{path.name} cannot be read: {error.strerror}") from error
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

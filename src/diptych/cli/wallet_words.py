@@ -43,6 +43,9 @@ EVENTS = {
     Event.PRESENTED: "answered",
     Event.DECLINED: "declined",
     Event.REFUSED: "refused to answer",
+    Event.BACKED_UP: "backed up",
+    Event.MOVED: "moved to a file, for another device",
+    Event.RESTORED: "restored from a copy",
 }
 OUTCOMES = {Outcome.DONE: "", Outcome.UNKNOWN: "no word of how it ended", Outcome.REJECTED: "they did not accept it"}
 

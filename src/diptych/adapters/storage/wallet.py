@@ -71,7 +71,7 @@ def create_wallet_store(
     store = SqliteWalletStore(path, engine, key, salt, entropy)
     with transaction(engine) as connection:
         if connection.execute(sa.select(_LOCK.c.id)).first() is not None:
-            raise Conflict("wallet.exists", "there is a wallet in this folder already")
+            raise _exists()
         connection.execute(sa.insert(_LOCK).values(id=1, **lock))
         store._begin(connection, entries or {})
     return store
@@ -99,7 +99,19 @@ def open_wallet_store(
         if version == FIRST_LOCK:
             store._take_over(wrapping_key, hardness, lock.sealed_key)
         return store
-    raise Refused("wallet.passphrase", "this passphrase does not open the wallet")
+    raise Refused(
+        "wallet.passphrase",
+        "this passphrase does not open the wallet; if it is lost, `diptych wallet forgotten` says what to do",
+    )
+
+
+def expect_no_wallet(path: Path) -> None:
+    """`Conflict` if the file holds a wallet: asked before a person types passphrases."""
+    if not path.exists():
+        return
+    with transaction(open_database(path, ROLE)) as connection:
+        if connection.execute(sa.select(_LOCK.c.id)).first() is not None:
+            raise _exists()
 
 
 def set_aside(path: Path, name: str) -> Path:
@@ -324,6 +336,10 @@ def _open_existing(path: Path) -> Engine:
     if not path.exists():
         raise _missing()
     return open_database(path, ROLE)
+
+
+def _exists() -> Conflict:
+    return Conflict("wallet.exists", "there is a wallet in this folder already")
 
 
 def _missing() -> FormatError:
