@@ -62,7 +62,7 @@ class DatabaseVerifierStore:
     """A `VerifierStore` over an opened database.
 
     SQLite's `secure_delete` overwrites what a session leaves behind; PostgreSQL does so when it vacuums, and its
-    write-ahead log keeps it longer (docs/decisions/0006).
+    write-ahead log keeps it longer (docs/decisions/0009).
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -72,7 +72,9 @@ class IssuerStore(Protocol):
     def transaction(self) -> AbstractContextManager[IssuerTransaction]:
         """Everything or nothing: durable when the block ends, undone when it raises.
 
-        Raises `Unavailable` where nothing was kept. One transaction at a time; others wait.
+        Raises `Unavailable` where it cannot be kept; whether it was, nobody knows if the answer to a commit was lost.
+        An order that was read or looked for, by itself, its code or a token, is this transaction's until it ends:
+        others that come to it wait.
         """
         ...
 
