@@ -86,7 +86,7 @@ def order(issuer: IssuerProcess, type_id: str, *, country: str = COUNTRY) -> dic
     """The specimen of a type is approved: its offer and its transaction code, as a peer's wallet is told them."""
     catalogue = load_catalogue()
     written = template(catalogue.type(type_id), catalogue, specimen=True)
-    approval = issuer.approve(written.replace('issuing_country = "DE"', f'issuing_country = "{country}"'))
+    approval = issuer.approve(written.replace('issuing_country = "UT"', f'issuing_country = "{country}"'))
     return {"offer": approval.offer.link(), "txCode": approval.tx_code.reveal().decode()}
 
 
