@@ -10,6 +10,8 @@ from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_issuer, read_officer
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
+    from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.issuer_keys import IssuerKeys
@@ -281,7 +283,9 @@ class House:
             journal=written,
         )
 
-    def new_verifier(self, folder: Path, url: str, trust: Path, name: str, country: str) -> Path:
+    def new_verifier(
+        self, folder: Path, url: str, trust: Path, name: str, country: str, *, key: str | None = None
+    ) -> Path:
         import json
         import os
         from datetime import UTC, datetime
@@ -308,6 +312,8 @@ class House:
             country=country,
             trust=issuers,
             settings=(SETTINGS_FILE, "\n".join(lines)),
+            key=key,
+            access=_token_access(),
             now=datetime.now(UTC),
             entropy=os.urandom,
         )
@@ -319,6 +325,23 @@ class House:
         from diptych.adapters import verifier_folder
 
         return [use.id for use in verifier_folder.register(folder, now=datetime.now(UTC)).uses]
+
+    def rotate_verifier_key(self, folder: Path, key: str | None = None) -> "Sequence[PartyFiles]":
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import verifier_folder
+
+        read_verifier(folder)
+        return verifier_folder.rotate_key(
+            folder, key=key, access=_token_access(), now=datetime.now(UTC), entropy=os.urandom
+        )
+
+    def verifier_trust(self, folder: Path, trust: Path) -> "IssuerTrust":
+        from diptych.adapters import verifier_folder
+
+        read_verifier(folder)
+        return verifier_folder.take_trust(folder, _read_trust(trust))
 
     def policies(self, folder: Path) -> "Mapping[str, Policy]":
         from diptych.adapters import verifier_folder
@@ -374,7 +397,8 @@ class House:
 
         settings = read_verifier(folder)
         tls = _tls(settings, host)
-        opened = verifier_folder.open_folder(folder)
+        access = _token_access()
+        opened = verifier_folder.open_folder(folder, access=access, now=datetime.now(UTC))
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
         pool = VerifierPool(workers=settings.provers, cross_check=settings.cross_check)
         store = open_verifier_store(settings.database or folder / verifier_folder.DATABASE)
@@ -394,6 +418,11 @@ class House:
             stopwatch=time.perf_counter,
             checks_a_minute=settings.checks_a_minute,
         )
+
+        def take_on(found: "verifier_folder.OpenedFolder") -> None:
+            verifier.take_on(parties=found.parties, policies=found.policies, trust=found.trust)
+
+        take_on(opened)
 
         def check_ready() -> None:
             verifier.check()
@@ -417,6 +446,14 @@ class House:
         context = None if tls is None else tls.context()
         pool.start()
         written.take_over_logging()
+        # Keys, trust and questions are the folder's, as it is: nobody waits for a restart to stop believing a lost key.
+        verifier_folder.watch(
+            folder,
+            access,
+            lambda: datetime.now(UTC),
+            take_on,
+            lambda error: terminal.progress(f"The folder changed and cannot be read: {error.message} ({error.check})"),
+        )
         address = listener.getsockname()
         one_process.serve(
             listener,

@@ -9,8 +9,6 @@ In this order: new private keys, under names that nobody knows yet; keys.json, r
 trust.json; old private keys destroyed; keys.json without them. Each command first finishes what a former one began.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +27,7 @@ from diptych.roles.issuer import keyring
 from diptych.roles.issuer.keyring import Emergency, Keyring, RootKey, SignerKey
 from diptych.roles.issuer.ports import DocumentSigner
 
-KEYS, TRUST, LOCK = "keys.json", "trust.json", ".keys.lock"
+KEYS, TRUST = "keys.json", "trust.json"
 SIGNERS = "signers"
 ROOT_KEY = "root.key.pem"
 ROOT_YEARS = 10
@@ -156,17 +154,10 @@ class IssuerKeys:
         """One command at a time changes keys; first, what a former one left undone."""
         if not self.folder.is_dir():
             raise FormatError("issuer.missing", "there is no such folder: run `diptych issuer init` first")
-        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Conflict("issuer.keys_busy", "another command is changing the keys: wait for its end") from error
+        with file.only_command(self.folder, "issuer.keys_busy"):
             self._save(self.ring())
             self._tidied(now=now)
             yield
-        finally:
-            os.close(descriptor)
 
     def _save(self, ring: Keyring) -> None:
         """keys.json, which decides, then trust.json, which follows from it. What stands there already is left alone."""

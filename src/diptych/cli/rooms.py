@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.formats.catalogue.model import Catalogue
@@ -96,12 +98,22 @@ class Rooms(Protocol):
         """Run an issuer until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...
 
-    def new_verifier(self, folder: Path, url: str, trust: Path, name: str, country: str) -> Path:
+    def new_verifier(
+        self, folder: Path, url: str, trust: Path, name: str, country: str, *, key: str | None = None
+    ) -> Path:
         """Make a verifier's folder, whole or not at all; the path of what wallets take. `Conflict` if one is there."""
         ...
 
     def register_verifier(self, folder: Path) -> Sequence[str]:
         """Have the policies of a verifier's folder registered as they are now; their ids."""
+        ...
+
+    def rotate_verifier_key(self, folder: Path, key: str | None = None) -> "Sequence[PartyFiles]":
+        """A new key that asks from a minute on; every key of the folder, oldest first."""
+        ...
+
+    def verifier_trust(self, folder: Path, trust: Path) -> "IssuerTrust":
+        """Believe an issuer's trust file from now on; what it says. `Refused` for one older than a loss it knows of."""
         ...
 
     def policies(self, folder: Path) -> "Mapping[str, Policy]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import AsJson, emit, progress
+from diptych.cli.terminal import AsJson, Key, emit, progress
 
 if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import Outcome, Question
@@ -34,11 +34,12 @@ def init(
     trust: Annotated[Path, typer.Option(help="An issuer's trust.json: whose documents count.", show_default=False)],
     name: Annotated[str, typer.Option(help="Who asks, as wallets show it.")] = "Café Utopia",
     country: Annotated[str, typer.Option(help="The country (ISO 3166-1) in its certificate.")] = "UT",
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new verifier: its key, its certificates, its policies; a demo registrar vouches for it."""
     rooms: Rooms = context.obj
-    wallets_trust = rooms.new_verifier(folder, url, trust, name, country)
+    wallets_trust = rooms.new_verifier(folder, url, trust, name, country, key=key)
     emit(
         {"folder": str(folder), "url": url, "verifier_trust": str(wallets_trust)},
         as_json=as_json,
@@ -51,13 +52,54 @@ def init(
 
 @verifier.command()
 def register(context: typer.Context, folder: VerifierFolder = Path("verifier"), as_json: AsJson = False) -> None:
-    """Register the policies anew after a change: wallets refuse what is not registered. Restart the server after."""
+    """Register the policies anew after a change: wallets refuse what is not registered."""
     rooms: Rooms = context.obj
     uses = rooms.register_verifier(folder)
     emit(
         {"registered": list(uses)},
         as_json=as_json,
-        prose=lambda: typer.echo(f"Registered: {', '.join(uses)}. Restart the server."),
+        prose=lambda: typer.echo(f"Registered: {', '.join(uses)}."),
+    )
+
+
+@verifier.command("trust")
+def take_trust(
+    context: typer.Context,
+    folder: Folder,
+    trust_file: Annotated[Path, typer.Argument(metavar="TRUST", help="The issuer's trust.json.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Believe the issuer's present signers. A running server does so within seconds."""
+    rooms: Rooms = context.obj
+    found = rooms.verifier_trust(folder, trust_file)
+    lost = sorted({one.doc_type for one in found.lost.values()})
+    emit(
+        {"signers": {name: len(leaves) for name, leaves in found.signers.items()}, "lost": lost},
+        as_json=as_json,
+        prose=lambda: typer.echo(
+            "Believed from now on."
+            + (f" No longer: what signers that were lost have signed ({', '.join(lost)})." if lost else "")
+        ),
+    )
+
+
+@verifier.command("rotate-key")
+def rotate_key(context: typer.Context, folder: Folder, key: Key = None, as_json: AsJson = False) -> None:
+    """Make a new key, certified and registered. It asks from a minute on; a running server learns it by itself."""
+    rooms: Rooms = context.obj
+    parties = rooms.rotate_verifier_key(folder, key)
+    since = parties[-1].since
+    emit(
+        {
+            "keys": [
+                {"key": one.key, "since": None if one.since is None else one.since.isoformat().replace("+00:00", "Z")}
+                for one in parties
+            ]
+        },
+        as_json=as_json,
+        prose=lambda: typer.echo(
+            f"The new key asks from {since:%Y-%m-%d %H:%M:%S} UTC. Wallets need nothing new: it is under the same root."
+        ),
     )
 
 

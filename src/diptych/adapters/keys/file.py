@@ -6,10 +6,12 @@ It lies unencrypted: whoever needs more than the file system's protection keeps 
 
 import base64
 import binascii
+import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -96,6 +98,23 @@ def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise Unavailable("key.write", f"{path.name} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def only_command(folder: Path, check: str) -> Iterator[None]:
+    """One command at a time changes the keys of a folder. `Conflict` if another one is at it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unavailable("key.read", f"{folder} cannot be read: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(check, "another command is changing the keys: wait for its end") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read_private(path: Path, what: str) -> bytes:

@@ -9,7 +9,7 @@ import warnings
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from diptych.crypto.signing import PublicKey
 from diptych.errors import FormatError
@@ -55,10 +55,12 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
 
 def country(certificate: x509.Certificate) -> str:
     """The one country of its subject (ISO 3166-1 alpha-2)."""
-    found = certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
-    if len(found) != 1:
-        raise FormatError("x509.country", "the certificate is of one country")
-    return str(found[0].value)
+    return _only(certificate, NameOID.COUNTRY_NAME, "x509.country")
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The one name of its subject, as people are shown it."""
+    return _only(certificate, NameOID.COMMON_NAME, "x509.common_name")
 
 
 def fingerprint(der: bytes) -> bytes:
@@ -69,3 +71,10 @@ def fingerprint(der: bytes) -> bytes:
 def x509_hash(leaf_der: bytes) -> str:
     """The value behind `x509_hash:` in an OpenID4VP client_id (OpenID4VP 1.0, 5.9.3)."""
     return base64url.encode(fingerprint(leaf_der))
+
+
+def _only(certificate: x509.Certificate, attribute: ObjectIdentifier, check: str) -> str:
+    found = certificate.subject.get_attributes_for_oid(attribute)
+    if len(found) != 1:
+        raise FormatError(check, "the certificate's subject has exactly one of these")
+    return str(found[0].value)

@@ -7,9 +7,9 @@ process's memory, once, to who asked; nothing here can write them down.
 import hashlib
 import hmac
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import Signer, generate_signer
@@ -33,6 +33,7 @@ SECRET_BYTES = 32
 OTHER_DEVICE, SAME_DEVICE = b"\x00", b"\x01"
 MAX_OUTCOMES = 1000
 MAX_CHECKS_A_MINUTE = 300
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Verifier:
         checks_a_minute: int = MAX_CHECKS_A_MINUTE,
     ) -> None:
         self._url = url.rstrip("/")
-        self._party = party
+        self._parties: Sequence[tuple[datetime, VerifierParty]] = ((ALWAYS, party),)
         self._policies = policies
         self._trust = trust
         self._store = store
@@ -136,6 +137,22 @@ class Verifier:
         self._stopwatch = stopwatch
         self._rate = RateBound(checks_a_minute)
         self._outcomes: OrderedDict[str, _Outcome] = OrderedDict()
+
+    def take_on(
+        self,
+        *,
+        parties: Sequence[tuple[datetime, VerifierParty]],
+        policies: Mapping[str, Policy],
+        trust: IssuerTrust,
+    ) -> None:
+        """From the next call on: these keys, each from its moment on (oldest first), these questions, this trust.
+
+        A question stays with the key it was asked with; whoever is no longer believed is not, whenever it was asked.
+        """
+        # One by one: a call in between sees some of each, and each of them is right on its own.
+        self._trust = trust
+        self._parties = tuple(parties)
+        self._policies = policies
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -161,18 +178,22 @@ class Verifier:
             return_uri=None if return_uri is None else parse_url(return_uri).text,
         )
         self._store.add(presentation)
-        return Asked(presentation.id, secret, self.link(presentation.id), presentation.expires_at)
+        return Asked(presentation.id, secret, self._link(presentation), presentation.expires_at)
 
     def link(self, presentation_id: str) -> str:
         """The link to a presentation's request, to show again. Whoever knows the id could make it."""
-        return RequestLink(self._party.client_id, f"{self._url}/requests/{presentation_id}").encode()
+        presentation = self._store.presentation(presentation_id)
+        if presentation is None:
+            raise Refused("presentation.unknown", "there is no such presentation")
+        return self._link(presentation)
 
     def serve_request(self, presentation_id: str, body: bytes, *, now: datetime) -> str:
         """The signed request object, once: who comes second learns that somebody was first."""
         wallet_nonce = request_object.parse_fetch(body)
         presentation = self._store.advance(presentation_id, Event.FETCH, now=now)
         request = self._request(presentation, wallet_nonce=wallet_nonce, now=now)
-        return request_object.sign(request, signer=self._party.signer, chain=self._party.chain)
+        party = self._party(presentation)
+        return request_object.sign(request, signer=party.signer, chain=party.chain)
 
     def take_answer(self, presentation_id: str, body: bytes, *, now: datetime) -> str | None:
         """Check a wallet's answer, keep the verdict, and say where the person's browser goes next, if anywhere.
@@ -290,8 +311,9 @@ class Verifier:
         """This side's own view of the request: nothing in it comes from an answer."""
         session = _session(presentation)
         policy = self._policy(presentation)
+        party = self._party(presentation)
         return PresentationRequest(
-            client_id=self._party.client_id,
+            client_id=party.client_id,
             response_uri=f"{self._url}/responses/{presentation.id}",
             nonce=session.nonce,
             query=policy.query(now=now),
@@ -301,9 +323,19 @@ class Verifier:
             wallet_nonce=wallet_nonce,
             issued=now.replace(microsecond=0),
             expires=presentation.expires_at,
-            registration=self._party.registration,
+            registration=party.registration,
             use=policy.id,
         )
+
+    def _link(self, presentation: Presentation) -> str:
+        client_id = self._party(presentation).client_id
+        return RequestLink(client_id, f"{self._url}/requests/{presentation.id}").encode()
+
+    def _party(self, presentation: Presentation) -> VerifierParty:
+        """Who asked: the key whose time it was. Its name is in the link, in the request, and in the transcript."""
+        asked_at = presentation.expires_at - self._policy(presentation).lifetime
+        parties = self._parties
+        return next((party for since, party in reversed(parties) if since <= asked_at), parties[0][1])
 
     def _policy(self, presentation: Presentation) -> Policy:
         policy = self._policies.get(presentation.policy)
