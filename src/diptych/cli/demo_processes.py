@@ -84,7 +84,7 @@ class Commands:
         done = subprocess.run(  # noqa: S603  # our own program, no shell
             [*self.program, *arguments, "--json"],
             cwd=self.root,
-            env={**os.environ, **self.environment},
+            env=self._environment(self.environment),
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=COMMAND_SECONDS,
@@ -111,7 +111,7 @@ class Commands:
                 [*self.program, "serve", role, role],
                 cwd=self.root,
                 # Temporary files, if any role ever makes one, are searched with the rest.
-                env={**os.environ, "TMPDIR": str(temporary)},
+                env=self._environment({"TMPDIR": str(temporary)}),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -120,6 +120,11 @@ class Commands:
             )
         self.servers[role] = server
         self._wait_until_healthy(role, server, url)
+
+    @staticmethod
+    def _environment(more: Mapping[str, str]) -> dict[str, str]:
+        """This process's own, less every setting of Diptych: a demo must not write to somebody's real database."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | dict(more)
 
     def _wait_until_healthy(self, role: str, server: subprocess.Popen[bytes], url: str) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -1,0 +1,70 @@
+"""The demo keeps to its own folder, its own settings and its own processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diptych.cli.demo_processes import Commands, own_folder
+from diptych.errors import Conflict, Refused, Unavailable
+
+
+def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(Refused, match=r"demo\.folder"), own_folder(tmp_path):
+        pass
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_demo_starts_from_nothing_each_time(tmp_path: Path) -> None:
+    root = tmp_path / "demo-data"
+    with own_folder(root):
+        (root / "issuer").mkdir()
+        (root / "issuer" / "old").write_text("of last time")
+    with own_folder(root):
+        assert [path.name for path in root.iterdir()] == [".diptych-demo"]
+
+
+def test_a_second_demo_in_the_same_folder_is_told_so_and_changes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "demo-data"
+    with own_folder(root):
+        (root / "issuer").mkdir()
+        with pytest.raises(Conflict, match=r"demo\.running"), own_folder(root):
+            pass
+        assert (root / "issuer").is_dir()
+
+
+def test_no_setting_of_a_real_role_reaches_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIPTYCH_ISSUER_DATABASE", "postgresql://production")
+    tell = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('DIPTYCH_')}))"
+    commands = Commands(tmp_path, {"DIPTYCH_OF_THE_DEMO": "1"}, quiet=True, program=(sys.executable, "-c", tell))
+    assert commands.run("anything") == {"DIPTYCH_OF_THE_DEMO": "1"}
+
+
+def test_a_command_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
+    with Commands(tmp_path, {}, quiet=True) as commands, pytest.raises(Refused, match=r"settings\.missing"):
+        commands.run("officer", "approve", "nowhere.toml", "--officer", "nobody")
+
+
+def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "issuer").mkdir()
+    program = (sys.executable, "-c", "import sys; sys.exit('the port is taken')")
+    with Commands(tmp_path, {}, quiet=True, program=program) as commands:
+        with pytest.raises(Unavailable, match="the port is taken"):
+            commands.serve("issuer", "http://127.0.0.1:9")
+        (server,) = commands.servers.values()
+    assert server.returncode is not None
+
+
+def test_servers_end_with_the_demo_even_when_it_fails(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, {}, quiet=True)
+
+    def play() -> None:
+        with commands:
+            commands.servers["slow"] = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play()
+    assert commands.servers["slow"].returncode is not None
