@@ -17,7 +17,9 @@ from diptych.roles.wallet.model import (
     Event,
     Grant,
     HistoryEntry,
+    Life,
     Outcome,
+    Standing,
     Tokens,
     Trust,
 )
@@ -71,6 +73,7 @@ ENTRY = st.builds(
     mechanism=st.none() | TEXT,
     learned=TEXTS.map(Personal),
 )
+STANDING = st.builds(Standing, st.sampled_from(Life), st.none() | MOMENT, st.none() | MOMENT, TEXTS)
 PARSERS: list[Callable[[bytes], object]] = [
     records.parse_trust,
     records.parse_grant,
@@ -78,6 +81,7 @@ PARSERS: list[Callable[[bytes], object]] = [
     records.parse_document,
     records.parse_copy,
     records.parse_history_entry,
+    records.parse_standing,
 ]
 
 
@@ -92,6 +96,7 @@ PARSERS: list[Callable[[bytes], object]] = [
                 (records.encode_document, records.parse_document, DOCUMENT),
                 (records.encode_copy, records.parse_copy, COPY),
                 (records.encode_history_entry, records.parse_history_entry, ENTRY),
+                (records.encode_standing, records.parse_standing, STANDING),
             ]
         )
     )

@@ -40,7 +40,10 @@ RESPONSE_KEY_ID = "answer"
 
 # What is said to the person. The issuer's own words are not repeated: nobody has checked what is in them.
 SENTENCES = {
-    INVALID_GRANT: "the issuer does not accept this code, or no longer: check the transaction code",
+    INVALID_GRANT: (
+        "the issuer does not accept this code, or no longer: check the transaction code. An offer serves one wallet: if"
+        " another wallet took this one, ask for an offer of its own for this one"
+    ),
     NOT_AUTHORIZED: "the issuer no longer accepts this wallet's access",
     CREDENTIAL_REQUEST_DENIED: "the issuer does not give this document under this offer: ask for a new one",
     INVALID_DPOP_PROOF: "the issuer does not accept this wallet's proof of its key: check this device's clock",

@@ -180,3 +180,5 @@ class Holding:
     is_due: bool
     is_renewable: bool | None
     attributes: tuple[Attribute, ...] = ()
+    lost_at: datetime | None = None
+    """Since when the key that signed it is lost: it is not valid any more, whatever its dates."""

@@ -23,6 +23,7 @@ from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.protocols.openid4vp.zk import ZkSystem
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Document, Names
+from diptych.roles.wallet.signers import lost_signers, signer_lost_since
 from diptych.roles.wallet.values import to_json
 
 ACCESS_DENIED = "access_denied"
@@ -174,6 +175,12 @@ def _fit(
     if copy is None:
         raise exhausted()
     issuer_signed = parse_issuer_signed(copy.issuer_signed.reveal())
+    if signer_lost_since(issuer_signed, lost_signers(contents)) is not None:
+        raise Refused(
+            "wallet.signer_lost",
+            "the issuer lost the key that signed this document: renew it, or ask for a new one at the counter",
+            code=ACCESS_DENIED,
+        )
     if not dcql.check_authorities(credential, _authorities(issuer_signed)):
         raise Refused("wallet.authority", "the document is not from an authority that is asked for", code=ACCESS_DENIED)
     held: dict[dcql.Path, object] = {

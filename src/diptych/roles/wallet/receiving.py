@@ -358,14 +358,16 @@ class Receiving:
         return self.entropy(16).hex()
 
 
-def is_due(document: Document, grant: Grant, *, copies: int, copies_left: int, now: datetime) -> bool:
-    """Whether the document should be renewed now, as far as the issuer renews it."""
+def is_due(
+    document: Document, grant: Grant, *, copies: int, copies_left: int, now: datetime, is_lost: bool = False
+) -> bool:
+    """Whether the document should be renewed now, as far as the issuer renews it. `is_lost`: its signer's key is."""
     if grant.tokens is None or grant.tokens.refresh_token is None:
         return False
     if grant.renewable is not None and document.configuration_id not in grant.renewable:
         return False
     life = document.valid_until - document.valid_from
-    return document.valid_until - now <= life / RENEW_AT or copies_left * FEW_COPIES <= copies
+    return is_lost or document.valid_until - now <= life / RENEW_AT or copies_left * FEW_COPIES <= copies
 
 
 def _configuration(metadata: IssuerMetadata, configuration_id: str) -> CredentialConfiguration:

@@ -11,6 +11,7 @@ from diptych.crypto.entropy import Entropy
 from diptych.crypto.passphrase import Hardness
 from diptych.errors import Conflict, DiptychError, Unavailable
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
+from diptych.formats.mdoc.trust import check_succeeds
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
 from diptych.private import Secret
 from diptych.protocols.openid4vci.offer import parse_offer
@@ -23,6 +24,7 @@ from diptych.roles.wallet.ports import BackupPlace, IssuerLine, Prover, Verifier
 from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
 from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received, Receiving, is_due
 from diptych.roles.wallet.returning import Returning
+from diptych.roles.wallet.signers import lost_signers, lost_since
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,14 @@ class Wallet:
     entropy: Entropy
 
     def set_trust(self, issuers: bytes, verifiers: bytes) -> None:
-        """Whom to believe from now on: the contents of `trust.json` and `verifier-trust.json`."""
-        parse_issuer_trust(issuers)
+        """Whom to believe from now on: the contents of `trust.json` and `verifier-trust.json`.
+
+        `Refused` "trust.lost_again" for a file that believes a signer whose loss this wallet knows of.
+        """
+        found = parse_issuer_trust(issuers)
         parse_verifier_trust(verifiers)
         contents = Contents(self.store.read())
+        check_succeeds(found, lost_signers(contents))
         contents.put_trust(Trust(issuers, verifiers))
         contents.save(self.store)
 
@@ -189,6 +195,7 @@ def _holding(contents: Contents, document: Document, now: datetime, *, with_attr
     copies = contents.copies(document.id)
     left = sum(not copy.is_spent for copy in copies)
     grant = contents.grant(document.grant_id)
+    lost_at = lost_since(contents, document, lost_signers(contents))
     attributes: tuple[Attribute, ...] = ()
     if with_attributes and copies:
         attributes = tuple(
@@ -205,8 +212,9 @@ def _holding(contents: Contents, document: Document, now: datetime, *, with_attr
         document=document,
         copies=len(copies),
         copies_left=left,
-        is_valid=document.is_valid(now),
-        is_due=is_due(document, grant, copies=len(copies), copies_left=left, now=now),
+        is_valid=document.is_valid(now) and lost_at is None,
+        is_due=is_due(document, grant, copies=len(copies), copies_left=left, now=now, is_lost=lost_at is not None),
         is_renewable=None if grant.renewable is None else document.configuration_id in grant.renewable,
         attributes=attributes,
+        lost_at=lost_at,
     )
