@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import diptych
+from diptych.cli.backups import attach
 from diptych.cli.bench import bench
 from diptych.cli.doctor import doctor
 from diptych.cli.issuer import issuer
@@ -15,6 +16,7 @@ from diptych.cli.serve import serve
 from diptych.cli.terminal import AsJson
 from diptych.cli.verifier import verifier
 from diptych.cli.wallet import wallet
+from diptych.cli.witness import witness
 
 application = typer.Typer(
     name="diptych",
@@ -41,6 +43,9 @@ def diptych_command(
     """Identity documents without a central file to steal."""
 
 
+for commands, role in ((issuer, "issuer"), (officer, "officer"), (verifier, "verifier")):
+    attach(commands, role)
+
 application.add_typer(bench)
 application.add_typer(officer)
 application.add_typer(issuer)
@@ -48,6 +53,7 @@ application.add_typer(log)
 application.add_typer(serve)
 application.add_typer(verifier)
 application.add_typer(wallet)
+application.add_typer(witness)
 
 
 application.command("doctor")(doctor)

@@ -103,3 +103,5 @@ class Incident:
 
 REFRESH_REUSE = "refresh-token-reuse"
 TRIES_EXHAUSTED = "transaction-code-guessed"
+RESTORED = "database-came-back"
+"""The order was open in a database that came back from a backup: what happened to it since then is forgotten."""
