@@ -131,7 +131,7 @@ def take_trust(folder: Path, trust: bytes) -> IssuerTrust:
     """Believe these issuers from now on. `Refused` for a file that would bring back a signer known to be lost."""
     found = parse_trust(trust)
     with file.only_command(folder, "verifier.keys_busy"):
-        check_succeeds(found, parse_trust(_read(folder / TRUST)))
+        check_succeeds(found, parse_trust(_read(folder / TRUST)).lost)
         file.replace_file(folder / TRUST, trust)
     return found
 

@@ -73,7 +73,15 @@ def trust_again(
     """Replace what the wallet believes about issuers and verifiers."""
     opened = door.open_wallet(context, folder, renews=False)
     opened.set_trust(_read(trust), _read(verifier_trust))
-    emit({"trusted": True}, as_json=as_json, prose=lambda: typer.echo("The wallet believes these from now on."))
+    lost = [holding for holding in opened.list(now=door.now()) if holding.lost_at is not None]
+
+    def say() -> None:
+        from diptych.cli import wallet_words as words
+
+        typer.echo("The wallet believes these from now on.")
+        words.show_lost(lost)
+
+    emit({"trusted": True, "lost": [holding.document.configuration_id for holding in lost]}, as_json=as_json, prose=say)
 
 
 @wallet.command("accept")

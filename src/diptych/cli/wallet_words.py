@@ -99,6 +99,7 @@ def show_list(holdings: Sequence[Holding]) -> None:
             _standing(holding),
         )
     _console().print(table)
+    show_lost(holdings)
 
 
 def show_document(holding: Holding) -> None:
@@ -199,6 +200,7 @@ def holding_as_json(holding: Holding) -> dict[str, Json]:
         "valid_until": _moment(document.valid_until),
         "is_valid": holding.is_valid,
         "is_renewable": holding.is_renewable,
+        "lost_at": None if holding.lost_at is None else _moment(holding.lost_at),
     }
 
 
@@ -297,7 +299,31 @@ def _withheld(disclosure: Disclosure) -> Text:
     return Text(", ".join([*names, rest]))
 
 
+def show_lost(holdings: Sequence[Holding]) -> None:
+    """What no longer counts because its issuer lost a key, and what the person can do."""
+    for holding in holdings:
+        if holding.lost_at is None:
+            continue
+        line = Text(f"{called(holding.document.names)} no longer counts. ", style="bold red")
+        line.append(
+            f"{clean(holding.document.issuer)} lost the key that signed it on {_day(holding.lost_at)}: somebody else"
+            " may be able to sign such documents too, so nobody believes them. The key only signs: with it, nobody"
+            " reads anything of yours. ",
+            style="default",
+        )
+        line.append(
+            "This wallet renews it by itself."
+            if holding.is_due
+            else "Go to the counter and ask for a new one: the issuer cannot see whose documents these are, so it"
+            " cannot call you.",
+            style="default",
+        )
+        _console().print(line)
+
+
 def _standing(holding: Holding) -> Text:
+    if holding.lost_at is not None:
+        return Text("to be renewed" if holding.is_due else "no longer counts", style="bold red")
     if not holding.is_valid:
         return Text("not valid now", style="bold red")
     if holding.is_due:

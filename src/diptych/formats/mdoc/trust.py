@@ -8,7 +8,7 @@ wallets can say what happened.
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -86,10 +86,10 @@ def verify_signer(
     return VerifiedSigner(expected_doc_type, leaf, fingerprint)
 
 
-def check_succeeds(trust: IssuerTrust, former: IssuerTrust) -> None:
-    """`Refused` if `trust` believes a signer that `former` knows to be lost: an old file must not bring it back."""
+def check_succeeds(trust: IssuerTrust, lost: Collection[bytes]) -> None:
+    """`Refused` if `trust` believes a signer that was known to be lost: an old file must not bring it back."""
     believed = {certificate.fingerprint(leaf) for leaves in trust.signers.values() for leaf in leaves}
-    if believed & set(former.lost):
+    if not believed.isdisjoint(lost):
         raise Refused("trust.lost_again", "this trust file is older than the loss of a key: ask for the present one")
 
 
