@@ -13,8 +13,16 @@ ENOUGH = {
     "officer": "",
     "issuer": 'url = "https://issuer.example"\nname_en = "A"\nname_fr = "B"\nport = 8101\n',
     "verifier": 'url = "https://verifier.example"\nport = 8102\n',
+    "log": 'url = "https://log.example"\nport = 8103\n',
+    "witness": 'url = "https://witness.example"\nport = 8104\n',
 }
-READ = {"officer": config.read_officer, "issuer": config.read_issuer, "verifier": config.read_verifier}
+READ = {
+    "officer": config.read_officer,
+    "issuer": config.read_issuer,
+    "verifier": config.read_verifier,
+    "log": config.read_log,
+    "witness": config.read_witness,
+}
 EVERY = [(role, name) for role in config.ROLES for name in config.settings_of(role)]
 
 

@@ -1,33 +1,45 @@
 """The roof: the only file that knows everyone. Builds the objects and hands them over."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from diptych.cli import terminal
 from diptych.cli.main import application
-from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_issuer, read_officer, read_token, read_verifier
+from diptych.config import (
+    OFFICER_KEY,
+    SETTINGS_FILE,
+    read_issuer,
+    read_log,
+    read_officer,
+    read_token,
+    read_verifier,
+    read_witness,
+)
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
-    from diptych.adapters.verifier_keys import PartyFiles
-    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
-    from diptych.config import IssuerSettings, VerifierSettings
+    from diptych.adapters.tile_folder import TileFolder
+    from diptych.adapters.tls import TlsFiles
+    from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.config import IssuerSettings, LogSettings, VerifierSettings, WitnessSettings
     from diptych.formats.catalogue.model import Catalogue
+    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
+    from diptych.roles.log.service import Log
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
     from diptych.roles.wallet.ports import WalletStore
     from diptych.roles.wallet.service import Wallet
-    from diptych.adapters.tls import TlsFiles
 
 WALLET_FILE = "wallet.db"
 LOOPBACK = "127.0.0.1"
@@ -464,6 +476,163 @@ class House:
             journal=written,
         )
 
+    def new_log(self, folder: Path, origin: str, url: str, witnesses: Sequence[Path], threshold: int) -> None:
+        import os
+
+        from diptych.adapters import log_folder
+
+        location, port = _where(url, 8103)
+        log_folder.create_log(
+            folder,
+            origin=origin,
+            url=location,
+            witnesses=witnesses,
+            threshold=threshold,
+            settings=(SETTINGS_FILE, log_folder.settings_text(url=location, host=LOOPBACK, port=port)),
+            entropy=os.urandom,
+        )
+
+    def admit_writer(self, folder: Path, key_file: Path, actor: str) -> str:
+        from diptych.adapters import log_folder
+        from diptych.adapters.keys import file
+        from diptych.formats.tlog.entry import ActorClass
+
+        read_log(folder)  # is it a log's folder at all?
+        known = {one.word: one for one in ActorClass}
+        if actor not in known:
+            raise FormatError("log.actor", f"an actor is one of {', '.join(known)}")
+        return log_folder.admit(folder, file.read_public_key(key_file), known[actor])
+
+    def repair_log(self, folder: Path) -> int:
+        from diptych.adapters import log_folder
+
+        read_log(folder)
+        with log_folder.only_process(folder), _opened_log(folder, lambda url, check: None) as (log, _):
+            return log.repair().size
+
+    def serve_log(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        import os
+        import signal
+        from datetime import UTC, datetime
+
+        from diptych.adapters import journal, log_folder
+        from diptych.adapters.counters import Counters
+        from diptych.roles.log.model import Halted
+        from diptych.web import one_process, one_request
+        from diptych.web.admin import build_admin
+        from diptych.web.log.pool import Pool
+        from diptych.web.log.server import build_server
+
+        settings = read_log(folder)
+        tls = _tls(settings, host)
+        writers = log_folder.read_writers(folder)
+        counters = Counters()
+        written = journal.Journal(journal.Role.LOG, counters)
+        halts: list[Halted] = []
+
+        def halt(halted: Halted) -> None:
+            log_folder.keep_evidence(folder, halted)
+            halts.append(halted)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def notice(url: str, check: str) -> None:
+            written.write(journal.Line(journal.Event.CHORE, check=journal.Check(check)))
+
+        with log_folder.only_process(folder), _opened_log(folder, notice) as (log, files):
+            pool = Pool(
+                log,
+                clock=lambda: datetime.now(UTC),
+                seconds=settings.pool_milliseconds / 1000,
+                journal=written,
+                on_halt=halt,
+            )
+            server = build_server(
+                pool,
+                origin=log.origin,
+                writers=writers,
+                files=files,
+                clock=lambda: datetime.now(UTC),
+                journal=written,
+            )
+            listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+            admin = None
+            if settings.admin_port:
+                admin_listener = one_request.listen(LOOPBACK, settings.admin_port)
+                admin = (admin_listener, build_admin(counters, pool.check_ready, written))
+            written.take_over_logging()
+            address = listener.getsockname()
+            one_process.serve(
+                listener,
+                server,
+                tls=None if tls is None else tls.context(),
+                admin=admin,
+                announce=lambda: announce(f"Log {log.origin} is listening on {address[0]} port {address[1]}"),
+                journal=written,
+            )
+        if halts:
+            raise halts[0]
+
+    def new_witness(self, folder: Path, name: str, url: str) -> None:
+        import os
+
+        from diptych.adapters import log_folder
+
+        location, port = _where(url, 8104)
+        log_folder.create_witness(
+            folder,
+            name=name,
+            url=location,
+            settings=(SETTINGS_FILE, log_folder.settings_text(url=location, host=LOOPBACK, port=port)),
+            entropy=os.urandom,
+        )
+
+    def follow_log(self, folder: Path, keys: Path) -> str:
+        from diptych.adapters import log_folder
+
+        read_witness(folder)  # is it a witness's folder at all?
+        return log_folder.follow(folder, keys)
+
+    def serve_witness(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        from datetime import UTC, datetime
+
+        from diptych.adapters import journal, log_folder
+        from diptych.adapters.counters import Counters
+        from diptych.adapters.storage.witness import open_witness_store
+        from diptych.roles.witness.service import Witness
+        from diptych.web import one_process, one_request
+        from diptych.web.admin import build_admin
+        from diptych.web.witness.server import build_server
+
+        settings = read_witness(folder)
+        tls = _tls(settings, host)
+        counters = Counters()
+        written = journal.Journal(journal.Role.WITNESS, counters)
+        signers = log_folder.read_signers(folder, log_folder.WITNESS)
+        logs = log_folder.read_logs(folder)
+        with log_folder.only_process(folder):
+            store = open_witness_store(settings.database or folder / log_folder.WITNESS_DATABASE)
+            try:
+                listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+                witness = Witness(signers=signers, logs=logs, store=store)
+                admin = None
+                if settings.admin_port:
+                    admin_listener = one_request.listen(LOOPBACK, settings.admin_port)
+                    admin = (admin_listener, build_admin(counters, lambda: None, written))
+                written.take_over_logging()
+                address = listener.getsockname()
+                one_process.serve(
+                    listener,
+                    build_server(witness, clock=lambda: datetime.now(UTC), journal=written),
+                    tls=None if tls is None else tls.context(),
+                    admin=admin,
+                    announce=lambda: announce(
+                        f"Witness {signers[0].name} of {len(logs)} logs is listening on {address[0]} port {address[1]}"
+                    ),
+                    journal=written,
+                )
+            finally:
+                store.close()
+
     def log_files(self, location: str) -> "LogFiles":
         from diptych.adapters.log_files import open_log_files
 
@@ -518,7 +687,40 @@ def _token_access() -> "TokenAccess":
     return TokenAccess(settings.module, settings.pin, settings.pin_file)
 
 
-def _tls(settings: "IssuerSettings | VerifierSettings", host: str | None) -> "TlsFiles | None":
+def _where(url: str, port: int) -> tuple[str, int]:
+    """The URL as it is kept, and the port to listen on: the URL's own on this machine, else the role's usual one."""
+    from diptych.protocols.oauth.url import LOOPBACK_HOSTS, parse_url
+
+    location = parse_url(url.rstrip("/"))
+    return location.text, int(location.port) if location.host in LOOPBACK_HOSTS else port
+
+
+@contextmanager
+def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[tuple[Log, TileFolder]]":
+    """The log of a folder, with its database open and its witnesses within reach."""
+    from diptych.adapters import log_folder
+    from diptych.adapters.http.witnesses import HttpWitnesses
+    from diptych.adapters.storage.log import open_log_store
+    from diptych.adapters.tile_folder import TileFolder
+    from diptych.roles.log.model import contacts_of
+    from diptych.roles.log.service import Log
+
+    policy = log_folder.read_policy(folder)
+    signers = log_folder.read_signers(folder, log_folder.LOG)
+    files = TileFolder(folder / log_folder.PUBLIC)
+    store = open_log_store(read_log(folder).database or folder / log_folder.LOG_DATABASE)
+    witnesses = HttpWitnesses([contact.url for contact in contacts_of(policy)])
+    try:
+        log = Log(signers=signers, policy=policy, store=store, files=files, witnesses=witnesses, on_witness=notice)
+        yield log, files
+    finally:
+        witnesses.close()
+        store.close()
+
+
+def _tls(
+    settings: "IssuerSettings | VerifierSettings | LogSettings | WitnessSettings", host: str | None
+) -> "TlsFiles | None":
     """The role's TLS, if it has any; `Refused` where it would listen beyond this machine without."""
     from diptych.adapters.tls import TlsFiles, check_exposure
 

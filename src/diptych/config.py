@@ -244,7 +244,44 @@ class VerifierSettings:
     admin_port: Annotated[int, _ADMIN_PORT] = 0
 
 
-ROLES: Mapping[str, type] = {"officer": OfficerSettings, "issuer": IssuerSettings, "verifier": VerifierSettings}
+@dataclass(frozen=True)
+class LogSettings:
+    """A public log: where writers and readers reach it, how long acts wait for one another."""
+
+    url: Annotated[str, Setting(Url(), "Where writers and readers reach it.")]
+    port: Annotated[int, _PORT]
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    pool_milliseconds: Annotated[
+        int, Setting(Number(0, 1000), "How long acts are pooled before they go into the log together.")
+    ] = 200
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
+
+
+@dataclass(frozen=True)
+class WitnessSettings:
+    """A witness of public logs: where logs reach it."""
+
+    url: Annotated[str, Setting(Url(), "Where logs and monitors reach it.")]
+    port: Annotated[int, _PORT]
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
+
+
+ROLES: Mapping[str, type] = {
+    "officer": OfficerSettings,
+    "issuer": IssuerSettings,
+    "verifier": VerifierSettings,
+    "log": LogSettings,
+    "witness": WitnessSettings,
+}
 
 
 def read_officer(folder: Path) -> OfficerSettings:
@@ -260,6 +297,16 @@ def read_issuer(folder: Path) -> IssuerSettings:
 def read_verifier(folder: Path) -> VerifierSettings:
     """The settings of the verifier's folder, or `FormatError`."""
     return _served(_read_role("verifier", VerifierSettings, folder))
+
+
+def read_log(folder: Path) -> LogSettings:
+    """The settings of the log's folder, or `FormatError`."""
+    return _served(_read_role("log", LogSettings, folder))
+
+
+def read_witness(folder: Path) -> WitnessSettings:
+    """The settings of the witness's folder, or `FormatError`."""
+    return _served(_read_role("witness", WitnessSettings, folder))
 
 
 def settings_of(role: str) -> Mapping[str, tuple[Setting, object]]:
@@ -358,7 +405,7 @@ def _read_role(role: str, build: Callable[..., _T], folder: Path) -> _T:
     return build(**values)
 
 
-_Served = TypeVar("_Served", IssuerSettings, VerifierSettings)
+_Served = TypeVar("_Served", IssuerSettings, VerifierSettings, LogSettings, WitnessSettings)
 
 
 def _served(settings: _Served) -> _Served:

@@ -127,15 +127,35 @@ def test_a_journal_that_cannot_be_written_stops_nothing() -> None:
 
 
 def test_every_endpoint_of_every_server_has_its_word() -> None:
+    from diptych.roles.log.fakes import MemoryTileStore
+    from diptych.roles.witness.fakes import MemoryWitnessStore
+    from diptych.roles.witness.service import Witness
     from diptych.web.issuer.server import build_server as build_issuer
+    from diptych.web.log.pool import Pool
+    from diptych.web.log.server import build_server as build_log
     from diptych.web.verifier.server import build_server as build_verifier
+    from diptych.web.witness.server import build_server as build_witness
     from tests import verifying
+    from tests.log_world import World
 
     town = Town()
     servers = [
         build_issuer(town.url, lambda: town.issuer, clock=lambda: town.now, entropy=town.entropy),
         build_verifier(
             verifying.Town().verifier, url="https://v.example", key_hash=b"", clock=lambda: town.now, on_close=list
+        ),
+        build_log(
+            Pool(World().log, clock=lambda: town.now, seconds=0, journal=Journal(Role.LOG)),
+            origin="log.example",
+            writers={},
+            files=MemoryTileStore(),
+            clock=lambda: town.now,
+            journal=Journal(Role.LOG),
+        ),
+        build_witness(
+            Witness(signers=(), logs=(), store=MemoryWitnessStore()),
+            clock=lambda: town.now,
+            journal=Journal(Role.WITNESS),
         ),
     ]
     names = {route.name for server in servers for route in server.routes if isinstance(route, APIRoute)}

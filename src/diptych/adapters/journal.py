@@ -37,6 +37,8 @@ class Role(StrEnum):
 
     ISSUER = "issuer"
     VERIFIER = "verifier"
+    LOG = "log"
+    WITNESS = "witness"
 
 
 class Event(StrEnum):
@@ -79,6 +81,10 @@ class Endpoint(StrEnum):
     QR = "qr"
     REQUEST_OBJECT = "request_object"
     RESPONSE = "response"
+    ENTRIES = "entries"
+    CHECKPOINT = "checkpoint"
+    TILE = "tile"
+    ADD_CHECKPOINT = "add_checkpoint"
     HEALTH = "health"
     READY = "ready"
     METRICS = "metrics"

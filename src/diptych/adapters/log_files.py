@@ -92,6 +92,10 @@ class HttpLogFiles:
         """Nobody lists files over HTTP."""
         return
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
 
 def open_log_files(location: str) -> FolderLogFiles | HttpLogFiles:
     """The files of the log at a URL or in a folder."""

@@ -1,4 +1,7 @@
-"""`diptych log`: verify a public log from its files, read it, prove from it. Needs no key and writes nothing to it."""
+"""`diptych log`: verify a public log from its files, read it, prove from it. Needs no key and writes nothing to it.
+
+What its operator does is left to `log_operator`.
+"""
 
 import contextlib
 import hashlib
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import log_operator
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, emit
 from diptych.errors import FormatError, Unavailable
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from diptych.roles.auditor.model import Report
 
 log = typer.Typer(name="log", help="Verify the public log of acts, and read it.", no_args_is_help=True)
+
+for command in (log_operator.init, log_operator.admit, log_operator.repair):
+    log.command()(command)
 
 Location = Annotated[str, typer.Argument(metavar="PATH|URL", help="The log's folder, or its URL.", show_default=False)]
 PolicyFile = Annotated[

@@ -144,6 +144,34 @@ class Rooms(Protocol):
         """Run a verifier until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...
 
+    def new_log(self, folder: Path, origin: str, url: str, witnesses: Sequence[Path], threshold: int) -> None:
+        """Make a log's folder, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def admit_writer(self, folder: Path, key_file: Path, actor: str) -> str:
+        """Let a writer record in an actor's name; the key's fingerprint."""
+        ...
+
+    def repair_log(self, folder: Path) -> int:
+        """Make a log's damaged files again from its database; its size."""
+        ...
+
+    def serve_log(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        """Run a log until SIGTERM or SIGINT; `Refused` once it must not go on. `announce` gets one line."""
+        ...
+
+    def new_witness(self, folder: Path, name: str, url: str) -> None:
+        """Make a witness's folder, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def follow_log(self, folder: Path, keys: Path) -> str:
+        """Let a witness follow the log of these keys; its origin."""
+        ...
+
+    def serve_witness(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        """Run a witness until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
     def log_files(self, location: str) -> "LogFiles":
         """The files of a public log, in a folder or below a URL."""
         ...

@@ -29,3 +29,17 @@ def verifier(context: typer.Context, folder: Folder, host: Host = None, port: Po
     """Run a verifier, with a worker for each core that checks proofs."""
     rooms: Rooms = context.obj
     rooms.serve_verifier(folder, host, port, announce=typer.echo)
+
+
+@serve.command()
+def log(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run the public log. Exit 1 if it must not go on: then this folder is not the only copy, or an old one."""
+    rooms: Rooms = context.obj
+    rooms.serve_log(folder, host, port, announce=typer.echo)
+
+
+@serve.command()
+def witness(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run a witness of the logs that it follows."""
+    rooms: Rooms = context.obj
+    rooms.serve_witness(folder, host, port, announce=typer.echo)

@@ -1,7 +1,7 @@
 """The log's answer to a submission: for each entry its place and path, and the one checkpoint that they all lead to.
 
-Out of it the writer makes a receipt for each entry (c2sp.org/tlog-proof) and verifies it under its own policy; the log's
-word counts for nothing.
+Out of it the writer makes a receipt for each entry (c2sp.org/tlog-proof) and verifies it under its own policy: the
+log's word counts for nothing.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,62 @@
+"""A writer's way to the log over HTTP (docs/spec/recording.md): submits, and believes only what verifies."""
+
+from collections.abc import Sequence
+
+import httpx
+
+from diptych.crypto.signing import Signer
+from diptych.errors import DiptychError, Refused, Unavailable
+from diptych.formats import strict_json
+from diptych.formats.tlog.entry import Entry
+from diptych.formats.tlog.policy import Policy
+from diptych.formats.tlog.proof import LogProof
+from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.recording import receipts, submission
+
+TIMEOUT_SECONDS = 30.0
+
+
+class HttpRecorder:
+    """Records entries in the log called `origin` at `url`, in the name of `signer`."""
+
+    def __init__(
+        self, url: str, *, origin: str, signer: Signer, policy: Policy, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._entries = parse_url(url.rstrip("/")).text + submission.PATH
+        self._origin = origin
+        self._signer = signer
+        self._policy = policy
+        self._client = httpx.Client(
+            transport=transport, timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
+        )
+
+    def record(self, entries: Sequence[Entry]) -> tuple[LogProof, ...]:
+        """A verified receipt for each entry. Twice is once: after an error, record the very same entries again.
+
+        `Refused` where the log will not have them; `VerificationError` for receipts that do not hold; `Unavailable`
+        where it is not known whether they stand.
+        """
+        body = submission.sign_submission(entries, origin=self._origin, signer=self._signer).encode()
+        try:
+            answer = self._client.post(self._entries, content=body, headers={"Content-Type": submission.MEDIA_TYPE})
+        except httpx.HTTPError as error:
+            raise Unavailable("recorder.unreachable", "the log did not answer: record the same acts again") from error
+        if answer.status_code != 200:
+            raise _error(answer)
+        found = receipts.parse_receipts(answer.content)
+        return receipts.verify_receipts(found, entries=entries, policy=self._policy)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+
+def _error(answer: httpx.Response) -> DiptychError:
+    if answer.status_code >= 500:
+        return Unavailable("recorder.unavailable", "the log cannot record now: record the same acts again")
+    try:
+        check = strict_json.text(strict_json.parse_object(answer.content[:4096]), "error")
+    except DiptychError:
+        check = "no reason given"
+    shown = check if check.isascii() and check.isprintable() and len(check) < 100 else "no reason given"
+    return Refused("recorder.refused", f"the log refuses these acts ({answer.status_code}): {shown}")

@@ -1,0 +1,1 @@
+"""The log over HTTP: submissions in, public files out."""

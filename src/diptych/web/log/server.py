@@ -1,0 +1,128 @@
+"""The log's endpoints: `POST /entries` for writers (docs/spec/recording.md), the static files of c2sp.org/tlog-tiles.
+
+Each handler reads, parses, calls one use-case and renders. Anyone may serve the files from anywhere else as well.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+import diptych
+from diptych.adapters.journal import Journal
+from diptych.errors import FormatError
+from diptych.formats.tlog.tile import parse_path
+from diptych.protocols.recording import receipts, submission
+from diptych.protocols.recording.submission import Writer
+from diptych.roles.log.ports import TileStore
+from diptych.roles.log.service import CHECKPOINT
+from diptych.web import errors
+from diptych.web.admin import alive
+from diptych.web.errors import NO_STORE
+from diptych.web.log.pool import Pool
+from diptych.web.requests import read_body
+
+# tlog-tiles, "Parameters" and "Checkpoints": what does not change is cached for ever, the checkpoint is not.
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+BODY_SECONDS = 10.0
+
+
+def build_server(
+    pool: Pool,
+    *,
+    origin: str,
+    writers: Mapping[bytes, Writer],
+    files: TileStore,
+    clock: Callable[[], datetime],
+    journal: Journal,
+) -> FastAPI:
+    """The application, which runs the pool while it is served."""
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(pool.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    application = FastAPI(
+        title="Diptych log", version=diptych.__version__, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    errors.install(application, journal)
+    endpoints = _Endpoints(pool, origin, writers, files, clock)
+    for path, method, handler, summary in (
+        (submission.PATH, "POST", endpoints.entries, "Record acts, and get their receipts"),
+        (f"/{CHECKPOINT}", "GET", endpoints.checkpoint, "The log's latest checkpoint, with its cosignatures"),
+        ("/tile/{path:path}", "GET", endpoints.tile, "A tile or an entry bundle"),
+        ("/health", "GET", endpoints.health, "Alive"),
+        ("/ready", "GET", endpoints.ready, "Able to take acts"),
+    ):
+        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+    return application
+
+
+class _Endpoints:
+    def __init__(
+        self,
+        pool: Pool,
+        origin: str,
+        writers: Mapping[bytes, Writer],
+        files: TileStore,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._origin = origin
+        self._writers = writers
+        self._files = files
+        self._clock = clock
+
+    async def entries(self, request: Request) -> Response:
+        body = await _body(request)
+        verified = submission.verify_submission(
+            submission.parse_submission(body),
+            writers=self._writers,
+            expected_origin=self._origin,
+            now=self._clock(),
+        )
+        answer = receipts.receipts_of(await self._pool.submit(verified.encoded))
+        return Response(answer.encode(), media_type=receipts.MEDIA_TYPE, headers=NO_STORE)
+
+    async def checkpoint(self) -> Response:
+        return await self._file(CHECKPOINT, "text/plain; charset=utf-8", {"Cache-Control": "no-cache"})
+
+    async def tile(self, path: str) -> Response:
+        try:
+            name = parse_path(f"tile/{path}").path
+        except FormatError:
+            return _absent()
+        return await self._file(name, "application/octet-stream", IMMUTABLE)
+
+    async def health(self) -> Response:
+        return alive()
+
+    async def ready(self) -> Response:
+        self._pool.check_ready()
+        return alive()
+
+    async def _file(self, path: str, media_type: str, headers: Mapping[str, str]) -> Response:
+        data = await run_in_threadpool(self._files.read, path)
+        return _absent() if data is None else Response(data, media_type=media_type, headers=dict(headers))
+
+
+async def _body(request: Request) -> bytes:
+    """The body, if all of it comes soon."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(request, max_bytes=submission.MAX_BYTES, media_types=[submission.MEDIA_TYPE])
+    except TimeoutError as error:
+        raise FormatError("http.body_time", f"a body is sent within {BODY_SECONDS:.0f} seconds") from error
+
+
+def _absent() -> Response:
+    return Response(status_code=404, headers=NO_STORE)

@@ -1,0 +1,1 @@
+"""The witness over HTTP (c2sp.org/tlog-witness)."""
