@@ -74,3 +74,19 @@ def test_a_damaged_attempt_says_what_to_delete(tmp_path: Path, damage: bytes) ->
     path.write_bytes(damage)
     with pytest.raises(FormatError, match="delete it"):
         attempts.find(FINGERPRINT)
+
+
+def test_what_a_process_left_that_died_while_keeping_goes_too(tmp_path: Path) -> None:
+    folder = tmp_path / "attempts"
+    attempts = AttemptsFolder(folder)
+    attempts.keep(FINGERPRINT, ATTEMPT)
+    left = folder / f".{FINGERPRINT.hex()}.json.0123456789abcdef"
+    others = folder / f".{(bytes(31) + b'x').hex()}.json.0123456789abcdef"
+    for path in (left, others):
+        path.write_bytes(b"{")
+    attempts.forget(FINGERPRINT)
+    assert list(folder.iterdir()) == [others]
+    attempts.forget_before(datetime.now(UTC).replace(year=2000))
+    assert list(folder.iterdir()) == [others]
+    attempts.forget_before(datetime.now(UTC).replace(year=2100))
+    assert list(folder.iterdir()) == []

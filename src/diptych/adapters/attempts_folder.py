@@ -51,12 +51,18 @@ class AttemptsFolder:
             raise Unavailable("attempt.write", f"the attempt cannot be kept: {error.strerror}") from error
 
     def forget(self, fingerprint: bytes) -> None:
-        _delete(self._path(fingerprint))
+        path = self._path(fingerprint)
+        _delete(path)
+        for beside in self._folder.glob(f".{path.name}.*"):  # of a process that died while it kept the attempt
+            _delete(beside)
 
     def forget_before(self, moment: datetime) -> None:
         for path in self._folder.glob("*.json"):
             if _read(path).approved_at < moment:
                 _delete(path)
+        for beside in self._folder.glob(".*.json.*"):
+            if _is_from_before(beside, moment):
+                _delete(beside)
 
     def _path(self, fingerprint: bytes) -> Path:
         return self._folder / f"{fingerprint.hex()}.json"
@@ -74,6 +80,13 @@ def _read(path: Path) -> Attempt:
     except OSError as error:
         raise Unavailable("attempt.read", f"the attempt cannot be read: {error.strerror}") from error
     return Attempt(approved_at, seed)
+
+
+def _is_from_before(path: Path, moment: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < moment.timestamp()
+    except FileNotFoundError:
+        return False  # kept under its name meanwhile
 
 
 def _delete(path: Path) -> None:

@@ -1,0 +1,159 @@
+"""strace: sees every write of a process, and ends the process, or fails the write, at one of them.
+
+A process is killed as it enters the call: what it was about to write is not written. Each thread and each child
+counts for itself, and each kind of call apart.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+WRITES = "pwrite64,ftruncate,fsync,fdatasync,rename,unlink,mkdir,sendto"
+"""What reaches the disk or the other side. A command's attempts and answers go by `write` too."""
+DISK = "pwrite64,ftruncate,fsync,fdatasync,unlink"
+_CALL = re.compile(r'^(?:(\d+) +)?(\w+)\((?:\d+<([^>]*)>|"([^"]*)")')
+_KILLED = re.compile(r"= \?$|= \? <unavailable>$")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One write: by which thread, how, and to what."""
+
+    thread: str
+    name: str
+    target: str
+
+    def __str__(self) -> str:
+        where = "the other side" if self.target.startswith(("socket:", "TCP")) else kind_of(self.target)
+        return f"{self.name} {where}"
+
+
+def kind_of(path: str) -> str:
+    """What sort of file: names that differ from run to run are left out."""
+    name = Path(path).name
+    for suffix in ("-wal", "-shm", "-journal", ".db", ".sqlite", ".json"):
+        if name.endswith(suffix):
+            return suffix.lstrip("-.")
+    return "attempt" if ".json." in name else "folder" if "." not in name else "file"
+
+
+def required() -> None:
+    """Skips the test, by name, where strace cannot be used."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is absent: apt-get install strace")
+    tried = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip("strace may not trace here (CAP_SYS_PTRACE)")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The `when`th call of one name, and what it was when it was counted."""
+
+    name: str
+    when: int
+    kind: str = field(compare=False)
+
+
+def moments(calls: Sequence[Call]) -> list[Moment]:
+    """When each of these calls was made."""
+    counted: Counter[str] = Counter()
+    found = []
+    for call in calls:
+        counted[call.name] += 1
+        found.append(Moment(call.name, counted[call.name], str(call)))
+    return found
+
+
+def killing(moment: Moment) -> list[str]:
+    """Options that end the process then."""
+    return ["-e", f"inject={moment.name}:signal=KILL:when={moment.when}"]
+
+
+def failing(moment: Moment, error: str, *, from_then_on: bool = False) -> list[str]:
+    """Options that fail the call then, and with `from_then_on` all later ones of its kind."""
+    return ["-e", f"inject={moment.name}:error={error}:when={moment.when}{'+' if from_then_on else ''}"]
+
+
+def run(
+    arguments: Sequence[str],
+    log: Path,
+    *,
+    calls: str = WRITES,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str],
+    typed: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """A `diptych` command under strace, to its end. Only its own thread is traced, not what it starts."""
+    log.unlink(missing_ok=True)
+    return subprocess.run(
+        [
+            *("strace", "-y", "-o", str(log), "-e", f"trace={calls}", *options),
+            *(sys.executable, "-m", "diptych", *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        input=typed,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def attached(pid: int, log: Path, *, calls: str = WRITES, options: Sequence[str] = ()) -> Iterator[None]:
+    """A running process, its threads and its children to come, under strace."""
+    log.unlink(missing_ok=True)
+    said = log.with_suffix(".said")
+    with said.open("wb") as stderr:
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-y", "-o", str(log), "-e", f"trace={calls}", *options, "-p", str(pid)],
+            stderr=stderr,
+        )
+    try:
+        deadline = time.monotonic() + 20
+        while b"attached" not in said.read_bytes():
+            assert time.monotonic() < deadline, said.read_text()
+            assert tracer.poll() is None, said.read_text()
+            time.sleep(0.01)
+        yield
+    finally:
+        tracer.terminate()
+        try:
+            tracer.wait(1)
+        except subprocess.TimeoutExpired:
+            tracer.kill()  # it waits for threads that were killed all at once
+            tracer.wait()
+
+
+def kind_of_moment(moment: Moment) -> str:
+    """For choosing among moments."""
+    return moment.kind
+
+
+def calls_in(log: Path) -> list[Call]:
+    """Every write in a log, in order."""
+    found = (_CALL.match(line) for line in _lines(log))
+    return [Call(m[1] or "", m[2], m[3] if m[3] is not None else m[4]) for m in found if m is not None]
+
+
+def killed_at(log: Path) -> Call | None:
+    """The write that the process did not live to make, if it was killed."""
+    for line in reversed(_lines(log)):
+        found = _CALL.match(line)
+        if found is not None and _KILLED.search(line):
+            return Call(found[1] or "", found[2], found[3] if found[3] is not None else found[4])
+    return None
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.exists() else []

@@ -1,0 +1,115 @@
+"""The verifier is killed at every write of every request that changes something; one answer counts once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from diptych.adapters.storage.verifier import open_verifier_store
+from tests.faults import strace
+from tests.faults.answering import Asking, Holder
+from tests.faults.records import chosen, record
+from tests.faults.town import Town, living, rows
+
+MOST = 4
+
+
+@pytest.fixture(scope="module")
+def holder(town: Town) -> Holder:
+    town.issuer.start()
+    town.verifier.start()
+    found = Holder(town)
+    town.issuer.stop()
+    return found
+
+
+Act = Callable[[Asking], Callable[[], object]]
+
+
+def before_asking(asking: Asking) -> Callable[[], object]:
+    return lambda: asking.ask() or None
+
+
+def before_fetching(asking: Asking) -> Callable[[], object]:
+    assert asking.ask()
+    return asking.fetch().said.send
+
+
+def before_answering(asking: Asking) -> Callable[[], object]:
+    assert asking.ask()
+    asking.fetch_now()
+    return asking.answer().send
+
+
+def before_declining(asking: Asking) -> Callable[[], object]:
+    assert asking.ask()
+    asking.fetch_now()
+    return asking.decline().send
+
+
+ACTS: dict[str, Act] = {
+    "asks": before_asking,
+    "serves a request": before_fetching,
+    "takes an answer and concludes": before_answering,
+    "takes a refusal": before_declining,
+}
+ENDS: dict[str, set[str]] = {
+    "asks": {"asked"},
+    "serves a request": {"asked", "fetched"},
+    "takes an answer and concludes": {"fetched", "answered", "accepted"},
+    "takes a refusal": {"fetched", "refused"},
+}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("act", ACTS)
+def test_killed_at_any_write_the_verifier_keeps_what_it_said(
+    town: Town, holder: Holder, act: str, tmp_path: Path
+) -> None:
+    verifier, log = town.verifier, tmp_path / "trace"
+    with_it = ACTS[act](Asking(town, holder))
+    with strace.attached(verifier.pid, log):
+        assert with_it() is not None
+    moments = strace.moments(strace.calls_in(log))
+    known = Asking(town, holder)
+    assert known.to_the_end().accepted
+    killed: list[strace.Call] = []
+    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+        asking = Asking(town, holder)
+        say = ACTS[act](asking)
+        group = verifier.pid
+        with strace.attached(verifier.pid, log, options=strace.killing(moment)):
+            answer = say()
+        point = strace.killed_at(log)
+        if point is None:
+            assert answer is not None, moment
+            continue
+        # An answer may have left before the write at which the process ended.
+        killed.append(point)
+        verifier.ended()
+        assert living(group) == [], f"workers outlive their verifier, killed at {point}"
+        verifier.start()
+        # What was known stays known, and what was cut off is as if never said, or as if said once.
+        assert known.outcome().accepted, point
+        if asking.question is not None:
+            assert asking.outcome().state in ENDS[act], point
+            replayed = [found for found in (say(), say()) if getattr(found, "status_code", None) == 200]
+            assert len(replayed) <= (0 if answer is not None else 1), point
+            assert asking.outcome().state in ENDS[act], point
+        fresh = Asking(town, holder)
+        assert fresh.to_the_end().accepted, point
+    verifier.kill()
+    nothing_is_left_open(town)
+    verifier.start()
+    assert known.outcome().accepted
+    held = "verdicts read before stay; one answer counts once; no worker is left; asked anew, the journey ends"
+    record("verifier", act, "kill -9", points=killed, of=len(moments), held=held)
+
+
+def nothing_is_left_open(town: Town) -> None:
+    """Whatever was cut off expires, and its key with it."""
+    store = open_verifier_store(town.verifier.database)
+    store.forget_expired(datetime.now(UTC) + timedelta(minutes=30))
+    assert rows(town.verifier.database, "SELECT id FROM presentation WHERE key IS NOT NULL") == []
+    assert rows(town.verifier.database, "SELECT id FROM presentation WHERE state <> 'expired'") == []

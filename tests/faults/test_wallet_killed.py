@@ -1,0 +1,292 @@
+"""The wallet's commands are killed at every write; typed again, they go on, and no copy is shown twice.
+
+tests/journeys/test_wallet_killed.py does the same between the writes, in one process and with the clock in hand.
+"""
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from diptych.adapters.http.lines import HttpIssuerLine, HttpVerifierLine
+from diptych.adapters.provers.prover import DisposableProver
+from diptych.adapters.storage.wallet import open_wallet_store
+from diptych.private import Secret
+from diptych.roles.wallet.contents import Contents
+from diptych.roles.wallet.model import Event, HistoryEntry, Outcome
+from diptych.roles.wallet.service import Wallet
+from tests.faults import strace
+from tests.faults.answering import POLICY
+from tests.faults.records import chosen, record
+from tests.faults.town import ENVIRONMENT, HELD, PASSPHRASE, Town, attempt, rows, run
+
+MOST = 5
+LICENCE = "driving-licence"
+
+
+@pytest.fixture(scope="module")
+def servers(town: Town) -> Town:
+    town.issuer.start()
+    town.verifier.start()
+    return town
+
+
+@pytest.fixture(scope="module")
+def full(servers: Town) -> Path:
+    """A wallet with everything in it."""
+    found = servers.new_wallet()
+    approval = servers.approve()
+    run(*accepting(found, approval.offer.link(), approval.tx_code))
+    return found
+
+
+def accepting(wallet: Path, link: str, tx_code: Secret) -> list[str]:
+    return ["wallet", "accept", link, "--tx-code", tx_code.reveal().decode(), "--wallet", str(wallet), "--yes"]
+
+
+def opened(wallet: Path) -> Wallet:
+    store = open_wallet_store(wallet / "wallet.db", Secret(PASSPHRASE.encode()), entropy=os.urandom)
+    return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def dry_run(arguments: list[str], log: Path, typed: str | None = None) -> list[strace.Moment]:
+    done = strace.run([*arguments, "--json"], log, environment=ENVIRONMENT, typed=typed)
+    assert done.returncode in (0, 1), done.stderr
+    return strace.moments(strace.calls_in(log))
+
+
+def kill(arguments: list[str], moment: strace.Moment, log: Path, typed: str | None = None) -> strace.Call | None:
+    """The write at which the command was killed; None if this time it made fewer of them."""
+    done = strace.run([*arguments, "--json"], log, options=strace.killing(moment), environment=ENVIRONMENT, typed=typed)
+    return None if done.returncode in (0, 1) else strace.killed_at(log)
+
+
+def check_of(done: subprocess.CompletedProcess[str]) -> str | None:
+    """Why a command failed, if it did."""
+    check = json.loads(done.stdout).get("error", {}).get("check")
+    assert check is None or isinstance(check, str)
+    return check
+
+
+def no_incident(town: Town) -> None:
+    assert rows(town.issuer.database, "SELECT count(*) FROM incidents") == [(0,)]
+
+
+def is_whole(wallet: Path) -> None:
+    assert rows(wallet / "wallet.db", "SELECT count(*) FROM lock") == [(1,)]
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_any_write_of_accepting_the_wallet_has_everything_once(servers: Town, tmp_path: Path) -> None:
+    town, log, empty = servers, tmp_path / "trace", servers.new_wallet()
+    approval = town.approve()
+    moments = dry_run(accepting(town.new_wallet(empty), approval.offer.link(), approval.tx_code), log)
+    killed: list[strace.Call] = []
+    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+        wallet, approval = town.new_wallet(empty), town.approve()
+        command = accepting(wallet, approval.offer.link(), approval.tx_code)
+        point = kill(command, moment, log)
+        if point is None:
+            continue
+        killed.append(point)
+        assert check_of(attempt(*command)) in (None, "wallet.already_accepted"), point
+        citizen = opened(wallet)
+        held = {found.document.configuration_id: found.copies for found in citizen.list(now=now())}
+        assert held == HELD, point
+        assert citizen.renew("proof-of-age", now=now()).failures == (), point
+        is_whole(wallet)
+    no_incident(town)
+    record(
+        "wallet",
+        "redeems a code and takes documents",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="accepted again, all is there, once; no incident",
+    )
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_any_write_of_renewing_the_copies_are_the_old_or_the_new(
+    servers: Town, full: Path, tmp_path: Path
+) -> None:
+    town, log = servers, tmp_path / "trace"
+    # Its own grant in each: two copies of one wallet would share a refresh token, which is what an incident is.
+    moments = dry_run(["wallet", "renew", "proof-of-age", "--wallet", str(new_full(town))], log)
+    killed: list[strace.Call] = []
+    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+        wallet = new_full(town)
+        before = copies_of(wallet)
+        point = kill(["wallet", "renew", "proof-of-age", "--wallet", str(wallet)], moment, log)
+        if point is None:
+            continue
+        killed.append(point)
+        left = copies_of(wallet)
+        assert len(left) == HELD["proof-of-age"], point
+        assert left == before or not left & before, point
+        run("wallet", "renew", "proof-of-age", "--wallet", str(wallet))
+        assert len(copies_of(wallet)) == HELD["proof-of-age"], point
+        is_whole(wallet)
+    no_incident(town)
+    record(
+        "wallet",
+        "renews a document",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="old copies or new ones, never fewer; renewed again; no incident",
+    )
+
+
+def new_full(town: Town) -> Path:
+    wallet, approval = town.new_wallet(), town.approve()
+    opened(wallet).accept(approval.offer.link(), approval.tx_code, now=now())
+    return wallet
+
+
+def copies_of(wallet: Path) -> set[str]:
+    contents = Contents(opened(wallet).store.read())
+    return {copy.id for copy in contents.copies(contents.document("proof-of-age").id)}
+
+
+def spent(wallet: Path) -> int:
+    contents = Contents(opened(wallet).store.read())
+    return sum(copy.is_spent for copy in contents.copies(contents.document(LICENCE).id))
+
+
+def last(wallet: Path) -> HistoryEntry:
+    return opened(wallet).history()[0]
+
+
+def presenting(wallet: Path, link: str) -> list[str]:
+    return ["wallet", "present", link, "--wallet", str(wallet)]
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_any_write_of_answering_no_copy_is_shown_twice(servers: Town, full: Path, tmp_path: Path) -> None:
+    town, log = servers, tmp_path / "trace"
+    asking = town.relying_party()
+    moments = dry_run([*presenting(town.new_wallet(full), asking.ask(POLICY).link), "--yes"], log)
+    killed: list[strace.Call] = []
+    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+        wallet, question = town.new_wallet(full), asking.ask(POLICY)
+        point = kill([*presenting(wallet, question.link), "--yes"], moment, log)
+        if point is None:
+            continue
+        killed.append(point)
+        state = asking.outcome(question.id, question.secret).state
+        # A copy is spent before anything leaves: whoever has seen it, it is not shown again.
+        assert state in ("asked", "fetched", "accepted"), point
+        assert spent(wallet) == 1 or state != "accepted", point
+        assert (last(wallet).event is Event.PRESENTED) == (spent(wallet) == 1), point
+        left = spent(wallet)
+        again = asking.ask(POLICY)
+        run(*presenting(wallet, again.link), "--yes")
+        assert again.wait(5).accepted, point
+        assert spent(wallet) == left + 1, point
+        assert (last(wallet).event, last(wallet).outcome) == (Event.PRESENTED, Outcome.DONE), point
+        is_whole(wallet)
+    record(
+        "wallet",
+        "shows two attributes",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="spent before it leaves; a copy is never shown twice; asked anew, it answers",
+    )
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_a_write_of_proving_it_proves_again(servers: Town, full: Path, tmp_path: Path) -> None:
+    town, log = servers, tmp_path / "trace"
+    asking = town.relying_party()
+    moments = dry_run([*presenting(town.new_wallet(full), asking.ask("over_18").link), "--yes"], log)
+    killed: list[strace.Call] = []
+    for moment in [moment for moment in moments if moment.name in ("fdatasync", "sendto")][-4:]:
+        wallet, question = town.new_wallet(full), asking.ask("over_18")
+        point = kill([*presenting(wallet, question.link), "--yes"], moment, log)
+        if point is None:
+            continue
+        killed.append(point)
+        assert asking.outcome(question.id, question.secret).state in ("fetched", "answered", "accepted"), point
+        again = asking.ask("over_18")
+        run(*presenting(wallet, again.link), "--yes")
+        assert again.wait(20).accepted, point
+        assert spent(wallet) == 0, point
+        is_whole(wallet)
+    record(
+        "wallet",
+        "proves in zero knowledge",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="nothing is spent; asked anew, it proves",
+    )
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_any_write_of_declining_nothing_is_told_but_no(servers: Town, full: Path, tmp_path: Path) -> None:
+    town, log = servers, tmp_path / "trace"
+    asking = town.relying_party()
+    moments = dry_run(presenting(town.new_wallet(full), asking.ask(POLICY).link), log, "n\n")
+    killed: list[strace.Call] = []
+    for moment in chosen(moments, MOST // 2, kind=strace.kind_of_moment):
+        wallet, question = town.new_wallet(full), asking.ask(POLICY)
+        point = kill(presenting(wallet, question.link), moment, log, "n\n")
+        if point is None:
+            continue
+        killed.append(point)
+        outcome = asking.outcome(question.id, question.secret)
+        assert outcome.state in ("asked", "fetched", "refused"), point
+        assert outcome.check in (None, "wallet.access_denied"), point
+        assert last(wallet).event is Event.DECLINED or outcome.state != "refused", point
+        assert spent(wallet) == 0, point
+        again = asking.ask(POLICY)
+        assert attempt(*presenting(wallet, again.link), typed="n\n").returncode == 1
+        assert again.wait(5).check == "wallet.access_denied", point
+        is_whole(wallet)
+    record(
+        "wallet",
+        "declines",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="no or nothing, and never an attribute; asked anew, it declines",
+    )
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_any_write_of_being_made_a_wallet_can_be_made(servers: Town, tmp_path: Path) -> None:
+    town, log = servers, tmp_path / "trace"
+    trust = [
+        *("--trust", str(town.issuer.folder / "trust.json")),
+        *("--verifier-trust", str(town.verifier.folder / "verifier-trust.json")),
+    ]
+    moments = dry_run(["wallet", "init", str(tmp_path / "dry"), *trust], log)
+    killed: list[strace.Call] = []
+    for number, moment in enumerate(chosen(moments, 0, kind=strace.kind_of_moment)):
+        wallet = tmp_path / f"wallet-{number}"
+        point = kill(["wallet", "init", str(wallet), *trust], moment, log)
+        if point is None:
+            continue
+        killed.append(point)
+        check = check_of(attempt("wallet", "init", str(wallet), *trust))
+        if check is not None:
+            assert check == "wallet.exists", point
+            run("wallet", "trust", *trust, "--wallet", str(wallet))
+        assert run("wallet", "list", "--wallet", str(wallet)) == {"documents": []}, point
+    record(
+        "wallet",
+        "is made",
+        "kill -9",
+        points=killed,
+        of=len(moments),
+        held="made again, or there and told whom to believe",
+    )
