@@ -19,6 +19,7 @@ from diptych.errors import FormatError, Unavailable
 
 if TYPE_CHECKING:
     from diptych.formats.tlog.checkpoint import SignedCheckpoint
+    from diptych.formats.tlog.evidence import Evidence
     from diptych.roles.auditor.log_reader import LogReader
     from diptych.roles.auditor.model import Report
 
@@ -55,8 +56,8 @@ def verify(
     rooms: Rooms = context.obj
     known = [_seen(path) for path in seen or ()]
     with _progress() as progress:
-        report = audit(rooms.log_files(location), policy=parse_policy(_read(policy)), seen=known, progress=progress)
-    evidence_path = _write_evidence(report, evidence)
+        report = audit(rooms.log_files(location), policy=parse_policy(read_file(policy)), seen=known, progress=progress)
+    evidence_path = write_evidence(report.evidence, evidence)
     emit(_as_json(report, evidence_path), as_json=as_json, prose=lambda: _tell(report, evidence_path))
     if not report.is_verified:
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
@@ -79,12 +80,12 @@ def show(
             "origin": checkpoint.origin,
             "size": checkpoint.size,
             "root": _base64(checkpoint.root),
-            "time": _moment(reader.verified.time),
+            "time": moment(reader.verified.time),
             "signatures": [
                 {
                     "name": signature.key.name,
                     "algorithm": signature.key.signature_type.algorithm.value,
-                    "time": _moment(signature.time),
+                    "time": moment(signature.time),
                 }
                 for signature in reader.verified.signatures
             ],
@@ -92,7 +93,7 @@ def show(
     else:
         entry = reader.receipt(index).extra
         assert entry is not None
-        shown = {"index": index, **_entry(entry)}
+        shown = {"index": index, **describe(entry)}
     emit(shown, as_json=as_json, prose=lambda: _tell_members(shown))
 
 
@@ -145,7 +146,7 @@ def evidence(
     from diptych.formats.tlog.evidence import parse_evidence, verify_evidence
     from diptych.formats.tlog.policy import parse_policy
 
-    shown = verify_evidence(parse_evidence(_read(file)), policy=parse_policy(_read(policy)))
+    shown = verify_evidence(parse_evidence(read_file(file)), policy=parse_policy(read_file(policy)))
     emit(
         {"shows": f"{shown.check}: {shown.message}", "check": shown.check},
         as_json=as_json,
@@ -157,7 +158,7 @@ def _open(rooms: Rooms, location: str, policy: Path) -> "LogReader":
     from diptych.formats.tlog.policy import parse_policy
     from diptych.roles.auditor.log_reader import open_log
 
-    return open_log(rooms.log_files(location), policy=parse_policy(_read(policy)))
+    return open_log(rooms.log_files(location), policy=parse_policy(read_file(policy)))
 
 
 def _seen(path: Path) -> "SignedCheckpoint":
@@ -165,7 +166,7 @@ def _seen(path: Path) -> "SignedCheckpoint":
     from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
     from diptych.formats.tlog.proof import HEADER, parse_proof
 
-    data = _read(path)
+    data = read_file(path)
     if data.startswith(HEADER.encode()):
         return parse_proof(data).checkpoint
     return parse_signed_checkpoint(data)
@@ -182,7 +183,7 @@ def _as_json(report: "Report", evidence_path: Path | None) -> dict[str, object]:
         "evidence_path": None if evidence_path is None else str(evidence_path),
         "check": None if failure is None else failure.check,
         "origin": report.origin,
-        "time": _moment(report.time),
+        "time": moment(report.time),
         "witnesses": list(report.witnesses),
         "acts": {act_type.word: count for act_type, count in sorted(report.acts.items())},
         "other_entries": report.other_entries,
@@ -203,7 +204,7 @@ def _tell(report: "Report", evidence_path: Path | None) -> None:
     if report.other_entries:
         typer.echo(f"  no acts       {report.other_entries} entries")
     typer.echo(f"  witnesses     {', '.join(report.witnesses) or 'none required'}")
-    typer.echo(f"  as of         {_moment(report.time) or 'not dated'}")
+    typer.echo(f"  as of         {moment(report.time) or 'not dated'}")
     typer.echo(f"  earlier       {report.earlier_checkpoints} checkpoints are of beginnings of this log")
 
 
@@ -217,7 +218,8 @@ def _tell_members(members: dict[str, object]) -> None:
             typer.echo(f"{name:<12}  {'-' if value is None else value}")
 
 
-def _entry(data: bytes) -> dict[str, object]:
+def describe(data: bytes) -> dict[str, object]:
+    """An entry, for people and programs."""
     from diptych.formats.tlog.entry import parse_entry
 
     try:
@@ -234,12 +236,13 @@ def _entry(data: bytes) -> dict[str, object]:
     }
 
 
-def _write_evidence(report: "Report", folder: Path) -> Path | None:
+def write_evidence(evidence: "Evidence | None", folder: Path) -> Path | None:
+    """Write evidence under a name of its own; its path."""
     from diptych.formats.tlog.evidence import encode_evidence
 
-    if report.evidence is None:
+    if evidence is None:
         return None
-    data = encode_evidence(report.evidence)
+    data = encode_evidence(evidence)
     path = folder / f"log-evidence-{hashlib.sha256(data).hexdigest()[:16]}.json"
     _write(path, data)
     return path.resolve()
@@ -253,7 +256,15 @@ def _write(path: Path, data: bytes) -> None:
         raise Unavailable("log.write", f"{path} cannot be written: {error.strerror}") from error
 
 
-def _read(path: Path) -> bytes:
+def keep_file(path: Path, data: bytes) -> None:
+    """Put `data` in the place of what stands there: the old or the new, whatever happens."""
+    beside = path.with_name(path.name + ".new")
+    _write(beside, data)
+    beside.replace(path)
+
+
+def read_file(path: Path) -> bytes:
+    """What is in a file that the command line names."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -281,7 +292,8 @@ def _base64(data: bytes) -> str:
     return encode_base64(data)
 
 
-def _moment(moment: object) -> str | None:
+def moment(when: object) -> str | None:
+    """A moment as JSON has it."""
     from datetime import datetime
 
-    return moment.isoformat().replace("+00:00", "Z") if isinstance(moment, datetime) else None
+    return when.isoformat().replace("+00:00", "Z") if isinstance(when, datetime) else None

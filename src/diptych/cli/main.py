@@ -11,6 +11,7 @@ from diptych.cli.bench import bench
 from diptych.cli.doctor import doctor
 from diptych.cli.issuer import issuer
 from diptych.cli.log import log
+from diptych.cli.log_watch import monitor, tail
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
 from diptych.cli.terminal import AsJson
@@ -45,6 +46,9 @@ def diptych_command(
 
 for commands, role in ((issuer, "issuer"), (officer, "officer"), (verifier, "verifier")):
     attach(commands, role)
+
+for command in (tail, monitor):
+    log.command()(command)
 
 application.add_typer(bench)
 application.add_typer(officer)
