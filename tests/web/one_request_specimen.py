@@ -61,6 +61,7 @@ async def limits(request: Request) -> Response:
 def main() -> None:
     given = json.loads(sys.argv[1])
     chore_file, children, folder = given.pop("chore_file"), given.pop("children", 16), given.pop("tls", None)
+    listening = given.pop("listening", 8)
     application = Starlette(
         routes=[
             Route("/pid", say_pid),
@@ -85,7 +86,7 @@ def main() -> None:
     tls = None if folder is None else TlsFiles(Path(folder) / "server.pem", Path(folder) / "server.key.pem")
     one_request.serve(
         [
-            one_request.Door(listener, Observed(LastDoor(application, journal), journal), children, tls),
+            one_request.Door(listener, Observed(LastDoor(application, journal), journal), children, tls, listening),
             one_request.Door(admin, build_admin(counters, lambda: None, journal), 2),
         ],
         limits=one_request.Limits(**given),

@@ -170,8 +170,43 @@ def test_more_clients_than_children_wait_their_turn(start: Start) -> None:
     assert time.monotonic() - begun >= 1.2  # three turns of two
 
 
+def test_slow_clients_take_no_turn_from_others(start: Start) -> None:
+    server = start(children=2, listening=4, head_seconds=30, pressed_seconds=30)
+    silent, slow = [server.connect() for _ in range(2)], [server.connect() for _ in range(2)]
+    for connection in slow:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+    begun = time.monotonic()
+    with ThreadPoolExecutor(6) as clients:
+        assert list(clients.map(lambda _: server.get("/sleep/0.2").text, range(6))) == ["slept"] * 6
+    assert time.monotonic() - begun < 5
+    for connection in (*silent, *slow):
+        connection.close()
+
+
+def test_when_every_child_listens_in_vain_the_slowest_client_makes_room(start: Start) -> None:
+    server = start(children=2, listening=2, head_seconds=30, pressed_seconds=0.3)
+    silent = [server.connect() for _ in range(4)]
+    time.sleep(0.4)
+    begun = time.monotonic()
+    assert server.get("/pid").status_code == 200
+    assert time.monotonic() - begun < 5
+    assert silent[0].recv(1) == b""
+    silent[3].settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        silent[3].recv(1)
+    for connection in silent:
+        connection.close()
+
+
+def test_who_has_sent_everything_and_waits_for_a_turn_is_not_let_go(start: Start) -> None:
+    server = start(children=1, listening=3, pressed_seconds=0.1)
+    with ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(lambda _: server.get("/sleep/0.4").text, range(6)))
+    assert answers == ["slept"] * 6
+
+
 def test_the_number_of_children_is_bounded_while_clients_pile_up(start: Start) -> None:
-    server = start(children=3, head_seconds=1.0)
+    server = start(children=3, listening=0, head_seconds=1.0)
     idle = [server.connect() for _ in range(10)]
     time.sleep(0.4)
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()

@@ -3,13 +3,19 @@
 Each connection goes unread to a forked child, which serves exactly one request and dies; what a request leaves in
 memory dies with it: so do the keys of TLS, whose handshake is the child's. The front is single-threaded and keeps no
 request, token, order, key or database handle. What is answered is the application's.
+
+A client costs most while it is worked for, and may be slow only before: so more children may listen to clients than
+work for them, and when all are taken, whoever has been sending longest makes room for the next.
 """
 
 import asyncio
 import ctypes
 import gc
+import math
+import mmap
 import os
 import resource
+import select
 import selectors
 import signal
 import socket
@@ -23,18 +29,20 @@ from typing import NoReturn
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from diptych.adapters.journal import Check, Event, Journal, Line, fault_of
-from diptych.errors import DiptychError, Unavailable
 from diptych.adapters.tls import TlsFiles
+from diptych.errors import DiptychError, Unavailable
 
 BACKLOG = 256
 MAX_HEAD_BYTES = 32 * 1024
 LINGER_BYTES = 4 * 1024 * 1024
 PR_SET_DUMPABLE = 4
+PRESSED_PAUSE_SECONDS = 0.1
+TURN_PAUSE_SECONDS = 0.02
 # Written, never read: the one answer that the front gives itself, when it cannot fork.
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -45,6 +53,8 @@ class Limits:
 
     head_seconds: float = 5.0
     """From the connection to the end of the request's head."""
+    pressed_seconds: float = 1.0
+    """From the connection to the end of the request, where others wait for a child and none is left."""
     total_seconds: float = 20.0
     """From the connection to the end of the answer; then the child is killed, whatever it is doing."""
     linger_seconds: float = 1.0
@@ -79,21 +89,81 @@ def run_in_child(task: Callable[[], None]) -> None:
         raise Unavailable("serve.prepare", "the role could not be prepared; the reason stands above")
 
 
+LISTENING, WAITING, WORKING = 0, 1, 2
+"""A child listens until it has its request, whole; then waits for its turn; then works."""
+
+
+class Board:
+    """What the children of a door are doing, one byte for each: all that a child ever tells the front."""
+
+    def __init__(self, places: int) -> None:
+        self._bytes = mmap.mmap(-1, places)
+        self._free = list(range(places))
+
+    def take(self) -> int:
+        """A place for a child that still listens to its client."""
+        place = self._free.pop()
+        self._bytes[place] = LISTENING
+        return place
+
+    def give_back(self, place: int) -> None:
+        """Its child is gone."""
+        self._bytes[place] = LISTENING
+        self._free.append(place)
+
+    def write(self, place: int, doing: int) -> None:
+        """The child says what it is doing."""
+        self._bytes[place] = doing
+
+    def read(self, place: int) -> int:
+        """What the child is doing."""
+        return self._bytes[place]
+
+    def count(self, doing: int) -> int:
+        """How many are doing this."""
+        return self._bytes[:].count(doing)
+
+
+@dataclass(frozen=True)
+class _Child:
+    place: int
+    since: float
+
+
 @dataclass
 class Door:
-    """A listener, what answers behind it, and how many may be answered at once; the others wait in its backlog."""
+    """A listener, what answers behind it, and how many requests are worked for at once.
+
+    Besides, up to `listening` children wait for the rest of what their clients send. All other clients wait in the
+    listener's backlog.
+    """
 
     listener: socket.socket
     application: ASGIApp
     at_once: int
     tls: TlsFiles | None = None
     """Read in each child, for its own handshake."""
-    children: set[int] = field(default_factory=set, init=False)
+    listening: int = 64
+    children: dict[int, _Child] = field(default_factory=dict, init=False)
+    board: Board = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.board = Board(self.at_once + self.listening)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every child that there may be is there."""
+        return len(self.children) >= self.at_once + self.listening
 
     @property
     def has_room(self) -> bool:
-        """Whether one more may be answered."""
-        return len(self.children) < self.at_once
+        """Whether one more client may be listened to."""
+        return not self.is_full and self.board.count(WAITING) + self.board.count(WORKING) < self.at_once
+
+    def slowest(self) -> tuple[int, _Child] | None:
+        """The child that has listened longest for a request it still does not have."""
+        listening = [found for found in self.children.items() if self.board.read(found[1].place) == LISTENING]
+        return min(listening, key=lambda found: found[1].since, default=None)
 
 
 def serve(
@@ -163,7 +233,10 @@ class _Front:
                     selector.register(door.listener, selectors.EVENT_READ, door)
                 elif is_listening and not door.has_room:
                     selector.unregister(door.listener)
-            for key, _ in selector.select(max(0.0, next_chore - time.monotonic())):
+            for door in self._doors:
+                self._make_room(door)
+            pause = PRESSED_PAUSE_SECONDS if any(door.is_full for door in self._doors) else math.inf
+            for key, _ in selector.select(max(0.0, min(pause, next_chore - time.monotonic()))):
                 if key.data is None:
                     with suppress(BlockingIOError):
                         os.read(wake, 4096)  # signal numbers, written by this process itself
@@ -179,9 +252,11 @@ class _Front:
             connection, _ = door.listener.accept()
         except OSError:
             return  # the client is gone already, or no descriptor is left until a child ends
+        place = door.board.take()
         try:
             child = os.fork()
         except OSError:
+            door.board.give_back(place)
             self._journal.event(Event.BUSY)
             if door.tls is None:
                 with suppress(OSError):
@@ -189,11 +264,20 @@ class _Front:
             connection.close()
             return
         if child == 0:
-            _end_child(lambda: self._serve_one(door, connection), self._journal.bug)
+            _end_child(lambda: self._serve_one(door, place, connection), self._journal.bug)
         connection.close()
-        door.children.add(child)
+        door.children[child] = _Child(place, time.monotonic())
 
-    def _serve_one(self, door: Door, connection: socket.socket) -> None:
+    def _make_room(self, door: Door) -> None:
+        """When nobody can be listened to any more and somebody waits, the slowest client is let go."""
+        slowest = door.slowest() if door.is_full else None
+        if slowest is None or time.monotonic() - slowest[1].since < self._limits.pressed_seconds:
+            return
+        if select.select([door.listener], [], [], 0)[0]:
+            with suppress(ProcessLookupError):
+                os.kill(slowest[0], signal.SIGALRM)  # as if its own time had run out
+
+    def _serve_one(self, door: Door, place: int, connection: socket.socket) -> None:
         """In the child: one request, then the end."""
         for one in self._doors:
             one.listener.close()
@@ -204,7 +288,7 @@ class _Front:
         except DiptychError as error:
             self._journal.write(Line(Event.HANDSHAKE_FAILED, check=Check(error.check)))
             return
-        asyncio.run(_answer(connection, config, self._limits, tls, self._journal))
+        asyncio.run(_answer(connection, config, self._limits, tls, self._journal, turn=_Turn(door, place)))
 
     def _start_chore(self) -> None:
         if self._chore_child is None:
@@ -229,7 +313,8 @@ class _Front:
             if child == 0:
                 return
             for door in self._doors:
-                door.children.discard(child)
+                if child in door.children:
+                    door.board.give_back(door.children.pop(child).place)
             if child == self._chore_child:
                 self._chore_child = None
             if os.WIFSIGNALED(status):
@@ -262,12 +347,32 @@ class _OneRequest(H11Protocol):
         self._ended.set()
 
 
+class _Turn:
+    """A child's turn to work, which comes when its request is there, whole, and fewer than allowed are at work."""
+
+    def __init__(self, door: Door, place: int) -> None:
+        self._door = door
+        self._place = place
+
+    async def wait(self) -> None:
+        """Two that see the same last place both take it: a bound on load, not on rights."""
+        board = self._door.board
+        if board.read(self._place) != LISTENING:
+            return
+        board.write(self._place, WAITING)
+        while board.count(WORKING) >= self._door.at_once:
+            await asyncio.sleep(TURN_PAUSE_SECONDS)
+        board.write(self._place, WORKING)
+
+
 async def _answer(
     connection: socket.socket,
     config: uvicorn.Config,
     limits: Limits,
     tls: ssl.SSLContext | None,
     journal: Journal,
+    *,
+    turn: _Turn,
 ) -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
     protocol = _OneRequest(config, ended)
@@ -275,7 +380,16 @@ async def _answer(
 
     async def mark_asked(scope: Scope, receive: Receive, send: Send) -> None:
         asked.set()
-        await application(scope, receive, send)
+
+        async def receive_whole() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                await turn.wait()
+            return message
+
+        if not _has_body(scope):
+            await turn.wait()
+        await application(scope, receive_whole, send)
 
     protocol.app = mark_asked
     lingering = connection.dup()
@@ -302,6 +416,12 @@ async def _answer(
     await ended.wait()
     if protocol.conn.their_state in (h11.SEND_BODY, h11.ERROR):
         _linger(lingering, limits)
+
+
+def _has_body(scope: Scope) -> bool:
+    """Whether the client says that more comes after the head."""
+    named = dict(scope.get("headers", ()))
+    return b"transfer-encoding" in named or named.get(b"content-length", b"0").strip(b"0 ") != b""
 
 
 def _linger(connection: socket.socket, limits: Limits) -> None:
