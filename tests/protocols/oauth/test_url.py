@@ -50,6 +50,8 @@ def test_what_names_the_same_place_is_the_same_normalised(one: str, other: str) 
         "https://issuer.example/a b",
         "https://issuer.example\n",
         "https://issuer.example/" + "a" * 2048,
+        "http\u017f://issuer.example",  # a long s, which is an s where case is ignored
+        "https://ban\u212a.example",  # the Kelvin sign, which is a k
     ],
 )
 def test_other_urls_are_refused(url: str) -> None:

@@ -14,7 +14,8 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)",
-    re.IGNORECASE,
+    # ASCII: without it a long s is an s and the Kelvin sign a k, and `http\u017f` a scheme.
+    re.IGNORECASE | re.ASCII,
 )
 
 
