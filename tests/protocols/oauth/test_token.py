@@ -40,6 +40,7 @@ def test_a_token_that_is_not_bound_to_our_key_is_refused(token_type: str) -> Non
         {"access_token": "é"},
         {"access_token": "x" * 5000},
         {"expires_in": -1},
+        {"expires_in": 10**12},  # a moment that no calendar has
     ],
 )
 def test_other_token_responses_are_refused(changed: dict[str, object]) -> None:

@@ -17,6 +17,7 @@ from diptych.protocols.oauth.form import encode_form
 GRANT_REFRESH = "refresh_token"
 MAX_TOKEN_CHARACTERS = 4096
 MAX_RESPONSE_BYTES = 64 * 1024
+MAX_EXPIRES_IN_SECONDS = 10 * 365 * 24 * 3600  # nobody waits longer, and a moment so far ahead can still be written
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def parse_token_response(body: bytes) -> TokenResponse:
     if strict_json.text(members, "token_type").lower() != SCHEME.lower():  # RFC 6749 5.1: case insensitive
         raise FormatError("token.type", "the access token is not bound to our key: only DPoP tokens are accepted")
     expires_in = strict_json.integer(members, "expires_in") if "expires_in" in members else 0
-    if expires_in < 0:
-        raise FormatError("token.expires_in", "'expires_in' must not be negative")
+    if not 0 <= expires_in <= MAX_EXPIRES_IN_SECONDS:
+        raise FormatError("token.expires_in", f"'expires_in' is a number from 0 to {MAX_EXPIRES_IN_SECONDS}")
     refresh_token = read_token(members["refresh_token"], "refresh_token") if "refresh_token" in members else None
     scope = tuple(strict_json.text(members, "scope").split(" ")) if members.get("scope") else None
     return TokenResponse(read_token(members.get("access_token"), "access_token"), expires_in, refresh_token, scope)
