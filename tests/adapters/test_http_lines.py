@@ -1,5 +1,9 @@
 """The wallet's lines: bounded, never redirected, https or this machine, Unavailable when nothing whole came."""
 
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -104,6 +108,32 @@ def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch)
     line = lines.HttpLine(answering(lambda request: httpx.Response(200, stream=Drip())))
     with pytest.raises(Unavailable, match=r"http\.time"):
         line.post(URL, b"", headers={}, max_bytes=10**9, total_seconds=0.0)
+
+
+@pytest.mark.parametrize("drip", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: a"], ids=["1xx", "head"])
+def test_a_head_that_never_ends_is_given_up(drip: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(drip)
+                while True:
+                    time.sleep(0.05)
+                    connection.sendall(drip if drip.endswith(b"\n") else b"a")
+
+        threading.Thread(target=trickle, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match=r"http\.time"):
+            lines.HttpLine().post(url, b"", headers={}, max_bytes=1000, total_seconds=0.5)
+        assert time.monotonic() - started < 3.0
+
+
+@pytest.mark.parametrize("url", ["https://[:::::::]/", "https://a..b/", "https://xn--a/"])
+def test_a_place_that_cannot_be_is_unreachable(url: str) -> None:
+    with pytest.raises(Unavailable, match=r"http\.unreachable"):
+        lines.HttpLine().post(url, b"", headers={}, max_bytes=1000, total_seconds=5.0)
 
 
 def test_a_compressed_answer_is_not_unpacked() -> None:

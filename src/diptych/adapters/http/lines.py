@@ -3,6 +3,8 @@
 https, or http on this machine; certificates are checked. What an answer means is left to `roles/wallet`.
 """
 
+import queue
+import threading
 import time
 from collections.abc import Mapping
 
@@ -54,30 +56,52 @@ class HttpLine:
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, max_bytes: int, total_seconds: float
     ) -> Answer:
-        target = parse_url(url).text
-        # A whole answer that trickles in would never run into the timeout of a single read.
-        deadline = time.monotonic() + total_seconds
+        place = parse_url(url)
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=total_seconds)
         # Nothing compressed: what unpacks to more than it weighs cannot be bounded by what arrives.
         sent = {**headers, "Accept-Encoding": "identity"}
+        client = httpx.Client(transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                with client, client.stream(method, place.text, headers=sent, content=body) as response:
+                    answers.put(_read(response, max_bytes=max_bytes, deadline=deadline))
+            except Exception as error:  # whatever it is, it is for who waits below
+                answers.put(error)
+
+        # A thread may be left behind; waiting in it would not end: an answer's head, or one interim answer (1xx) after
+        # another, trickles in without ever running into the timeout of a single read.
+        deadline = time.monotonic() + total_seconds
+        threading.Thread(target=ask, daemon=True, name="http line").start()
         try:
-            with (
-                httpx.Client(
-                    transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False
-                ) as client,
-                client.stream(method, target, headers=sent, content=body) as response,
-            ):
-                received = bytearray()
-                for chunk in response.iter_raw():
-                    received += chunk
-                    if len(received) > max_bytes:
-                        raise FormatError("http.size", f"an answer here has at most {max_bytes} bytes")
-                    if time.monotonic() > deadline:
-                        raise Unavailable("http.time", "the other side takes too long to answer: try again later")
-        except httpx.HTTPError as error:
-            raise Unavailable("http.unreachable", f"no answer from {parse_url(url).origin}: try again") from error
-        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(response.status_code, media_type, bytes(received), response.headers.get(NONCE_HEADER))
+            answer = answers.get(timeout=total_seconds)
+        except queue.Empty:
+            client.close()  # what the thread reads next fails, and it ends
+            raise _too_slow() from None
+        if isinstance(
+            answer, httpx.HTTPError | httpx.InvalidURL | UnicodeError
+        ):  # the last: no such name can be (IDNA)
+            raise Unavailable("http.unreachable", f"no answer from {place.origin}: try again") from answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def _read(response: httpx.Response, *, max_bytes: int, deadline: float) -> Answer:
+    received = bytearray()
+    for chunk in response.iter_raw():
+        received += chunk
+        if len(received) > max_bytes:
+            raise FormatError("http.size", f"an answer here has at most {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise _too_slow()
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Answer(response.status_code, media_type, bytes(received), response.headers.get(NONCE_HEADER))
+
+
+def _too_slow() -> Unavailable:
+    return Unavailable("http.time", "the other side takes too long to answer: try again later")
 
 
 class HttpIssuerLine:
