@@ -20,6 +20,8 @@ from diptych.config import (
 from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.issuer_keys import IssuerKeys
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from diptych.adapters.tls import TlsFiles
     from diptych.adapters.verifier_keys import PartyFiles
     from diptych.config import IssuerSettings, LogSettings, VerifierSettings, WitnessSettings
+    from diptych.crypto.passphrase import Hardness
     from diptych.formats.catalogue.model import Catalogue
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
-    from diptych.roles.wallet.ports import WalletStore
+    from diptych.roles.wallet.backup import Backup
+    from diptych.roles.wallet.ports import BackupPlace, WalletStore
     from diptych.roles.wallet.service import Wallet
 
 WALLET_FILE = "wallet.db"
@@ -395,86 +399,102 @@ class House:
 
     def serve_verifier(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os
+        import socket
         import time
         from datetime import UTC, datetime
 
         from diptych.adapters import journal, verifier_folder
         from diptych.adapters.counters import Counters
         from diptych.adapters.provers.verifier_pool import VerifierPool
+        from diptych.adapters.shared_outcomes import SharedOutcomes
         from diptych.adapters.storage.verifier import open_verifier_store
         from diptych.roles.verifier.service import Verifier
-        from diptych.web import one_process, one_request
+        from diptych.web import one_process, one_request, workers
         from diptych.web.admin import build_admin
         from diptych.web.verifier.server import build_server
 
         settings = read_verifier(folder)
         tls = _tls(settings, host)
         access = _token_access()
-        opened = verifier_folder.open_folder(folder, access=access, now=datetime.now(UTC))
+        location = settings.database or folder / verifier_folder.DATABASE
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
-        pool = VerifierPool(workers=settings.provers, cross_check=settings.cross_check)
-        store = open_verifier_store(settings.database or folder / verifier_folder.DATABASE)
-
-        def close() -> None:
-            pool.close()
-            store.close()
-
-        verifier = Verifier(
-            url=settings.url,
-            party=opened.party,
-            policies=opened.policies,
-            trust=opened.trust,
-            store=store,
-            proofs=pool,
-            entropy=os.urandom,
-            stopwatch=time.perf_counter,
-            checks_a_minute=settings.checks_a_minute,
-        )
-
-        def take_on(found: "verifier_folder.OpenedFolder") -> None:
-            verifier.take_on(parties=found.parties, policies=found.policies, trust=found.trust)
-
-        take_on(opened)
-
-        def check_ready() -> None:
-            verifier.check()
-            pool.start()  # what does not run is started; whatever is at work needs no other proof
-
+        admin_listener = one_request.listen(LOOPBACK, settings.admin_port) if settings.admin_port else None
+        context = None if tls is None else tls.context()
         counters = Counters()
         written = journal.Journal(journal.Role.VERIFIER, counters)
-        admin = None
-        if settings.admin_port:
-            admin_listener = one_request.listen(LOOPBACK, settings.admin_port)
-            admin = (admin_listener, build_admin(counters, check_ready, written))
-        server = build_server(
-            verifier,
-            url=settings.url,
-            key_hash=opened.key_hash,
-            clock=lambda: datetime.now(UTC),
-            on_close=close,
-            check_ready=check_ready,
-            journal=written,
-        )
-        context = None if tls is None else tls.context()
-        pool.start()
-        written.take_over_logging()
-        # Keys, trust and questions are the folder's, as it is: nobody waits for a restart to stop believing a lost key.
-        verifier_folder.watch(
-            folder,
-            access,
-            lambda: datetime.now(UTC),
-            take_on,
-            lambda error: terminal.progress(f"The folder changed and cannot be read: {error.message} ({error.check})"),
-        )
         address = listener.getsockname()
-        one_process.serve(
-            listener,
-            server,
-            tls=context,
-            admin=admin,
-            announce=lambda: announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}"),
-            journal=written,
-        )
+
+        def say_listening() -> None:
+            announce(f"Verifier {settings.url} is listening on {address[0]} port {address[1]}")
+
+        def look_over() -> None:
+            """What is wrong with the folder is told before anything is started. Migrates, once for all workers."""
+            verifier_folder.open_folder(folder, access=access, now=datetime.now(UTC))
+            open_verifier_store(location).close()
+
+        def serve(number: int, line: socket.socket | None, is_listening: Callable[[], None]) -> None:
+            opened = verifier_folder.open_folder(folder, access=access, now=datetime.now(UTC))
+            store = open_verifier_store(location)
+            provers = settings.provers or len(os.sched_getaffinity(0))
+            pool = VerifierPool(
+                workers=workers.share(provers, settings.workers, number), cross_check=settings.cross_check
+            )
+
+            def close() -> None:
+                pool.close()
+                store.close()
+
+            verifier = Verifier(
+                url=settings.url,
+                party=opened.party,
+                policies=opened.policies,
+                trust=opened.trust,
+                store=store,
+                proofs=pool,
+                entropy=os.urandom,
+                stopwatch=time.perf_counter,
+                checks_a_minute=workers.share(settings.checks_a_minute, settings.workers, number),
+                outcomes=None if line is None else SharedOutcomes(line),
+            )
+
+            def take_on(found: "verifier_folder.OpenedFolder") -> None:
+                verifier.take_on(parties=found.parties, policies=found.policies, trust=found.trust)
+
+            take_on(opened)
+
+            def check_ready() -> None:
+                verifier.check()
+                pool.start()  # what does not run is started; whatever is at work needs no other proof
+
+            server = build_server(
+                verifier,
+                url=settings.url,
+                key_hash=opened.key_hash,
+                clock=lambda: datetime.now(UTC),
+                on_close=close,
+                check_ready=check_ready,
+                journal=written,
+            )
+            pool.start()
+            # Keys, trust and questions are the folder's, as it is: nobody waits for a restart to stop believing a lost
+            # key.
+            verifier_folder.watch(folder, access, lambda: datetime.now(UTC), take_on, written.chore)
+            one_process.serve(
+                listener,
+                server,
+                tls=context,
+                admin=None if admin_listener is None else (admin_listener, build_admin(counters, check_ready, written)),
+                announce=is_listening,
+                journal=written,
+            )
+
+        if settings.workers == 1:
+            written.take_over_logging()
+            serve(0, None, say_listening)
+            return
+        one_request.run_in_child(look_over)
+        written.take_over_logging()
+        workers.supervise(settings.workers, serve, announce=say_listening, journal=written)
 
     def new_log(self, folder: Path, origin: str, url: str, witnesses: Sequence[Path], threshold: int) -> None:
         import os
@@ -660,6 +680,55 @@ class House:
         from diptych.adapters.storage.wallet import open_wallet_store
 
         return self._wallet(open_wallet_store(folder / WALLET_FILE, passphrase, entropy=os.urandom))
+
+    def passphrase_change(self, folder: Path, passphrase: "Secret") -> "Callable[[Secret], None]":
+        import os
+        from functools import partial
+
+        from diptych.adapters.storage.wallet import open_wallet_store
+
+        store = open_wallet_store(folder / WALLET_FILE, passphrase, entropy=os.urandom)
+        return partial(store.change_passphrase, hardness=self.hardness())
+
+    def hardness(self) -> "Hardness":
+        from diptych.crypto.passphrase import DEFAULT_HARDNESS
+
+        return DEFAULT_HARDNESS
+
+    def backup_place(self, path: Path) -> "BackupPlace":
+        from diptych.adapters.backup_file import BackupFile
+
+        return BackupFile(path)
+
+    def open_backup(self, path: Path, passphrase: "Secret") -> "Backup":
+        from diptych.adapters.backup_file import read_backup_file
+        from diptych.roles.wallet.backup import open_backup, parse_backup
+
+        return open_backup(parse_backup(read_backup_file(path)), passphrase)
+
+    def expect_no_wallet(self, folder: Path) -> None:
+        from diptych.adapters.storage.wallet import expect_no_wallet
+
+        expect_no_wallet(folder / WALLET_FILE)
+
+    def restore_wallet(self, folder: Path, passphrase: "Secret", backup: "Backup", now: "datetime") -> "Wallet":
+        import os
+
+        from diptych.adapters.storage.wallet import create_wallet_store
+        from diptych.roles.wallet.returning import restored
+
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        entries = restored(backup, now=now, entropy=os.urandom)
+        return self._wallet(
+            create_wallet_store(
+                folder / WALLET_FILE, passphrase, hardness=self.hardness(), entropy=os.urandom, entries=entries
+            )
+        )
+
+    def set_wallet_aside(self, folder: Path, name: str) -> Path:
+        from diptych.adapters.storage.wallet import set_aside
+
+        return set_aside(folder / WALLET_FILE, name)
 
     @staticmethod
     def _wallet(store: "WalletStore") -> "Wallet":

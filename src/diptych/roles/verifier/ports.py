@@ -1,12 +1,14 @@
 """What the verifier needs from outside, in its own words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import PublicKey
+from diptych.private import Personal
 from diptych.roles.verifier.model import Event, Presentation, Verdict
+from diptych.roles.verifier.outcomes import Outcome
 
 
 class VerifierStore(Protocol):
@@ -66,4 +68,27 @@ class ProofVerifier(Protocol):
 
         `Refused` for what is outside its limits, `Unavailable` if nobody is free to check it.
         """
+        ...
+
+
+class Outcomes(Protocol):
+    """What is in memory of accepted answers until their time is over. Never on disk; gone with its process.
+
+    Every process that answers for one verifier shares it. A bounded number: of too many, the oldest is forgotten.
+    """
+
+    def remember(self, presentation_id: str, outcome: Outcome) -> None:
+        """Hold it; whoever looks from now on finds it."""
+        ...
+
+    def find(self, presentation_id: str) -> Outcome | None:
+        """The outcome, if it is held. Changes nothing."""
+        ...
+
+    def hand_over(self, presentation_id: str) -> Mapping[str, Personal[str | int | bool]]:
+        """What was revealed, to the first who asks; the second, even at the same moment, gets nothing of it."""
+        ...
+
+    def forget_expired(self, now: datetime) -> None:
+        """Let go of what is past its time."""
         ...

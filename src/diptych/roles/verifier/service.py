@@ -6,9 +6,9 @@ process's memory, once, to who asked; nothing here can write them down.
 
 import hashlib
 import hmac
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
@@ -24,14 +24,14 @@ from diptych.protocols.openid4vp.request_object import PresentationRequest, Requ
 from diptych.protocols.openid4vp.response import EncryptedResponse, ErrorResponse
 from diptych.roles.verifier.answer import Expected, VerifiedAnswer, json_value, verify_answer
 from diptych.roles.verifier.model import Event, Presentation, Session, State, Verdict, move
-from diptych.roles.verifier.policy import Mechanism, Policy
-from diptych.roles.verifier.ports import ProofVerifier, VerifierStore
+from diptych.roles.verifier.outcomes import Measured, MemoryOutcomes, Outcome
+from diptych.roles.verifier.policy import Policy
+from diptych.roles.verifier.ports import Outcomes, ProofVerifier, VerifierStore
 
 ID_CHARACTERS = 32
 SECRET_BYTES = 32
 # The first byte of a secret, so that nobody can read a same-device verdict as if it were another's.
 OTHER_DEVICE, SAME_DEVICE = b"\x00", b"\x01"
-MAX_OUTCOMES = 1000
 MAX_CHECKS_A_MINUTE = 300
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -61,15 +61,6 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the answer took. Told to who asked, kept nowhere."""
-
-    mechanism: Mechanism
-    verify_ms: int
-    size: int
-
-
-@dataclass(frozen=True)
 class Result:
     """What the relying party learns. `revealed` is there once, and only if the policy asks to see something."""
 
@@ -78,16 +69,6 @@ class Result:
     verdict: Verdict | None
     measured: Measured | None = None
     revealed: Mapping[str, Personal[str | int | bool]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What is in memory of an accepted answer until its presentation's time is over."""
-
-    measured: Measured
-    revealed: Mapping[str, Personal[str | int | bool]]
-    response_code: Secret | None
-    drop_at: datetime
 
 
 def presentation_id(secret: Secret) -> str:
@@ -126,6 +107,7 @@ class Verifier:
         entropy: Entropy,
         stopwatch: Callable[[], float],
         checks_a_minute: int = MAX_CHECKS_A_MINUTE,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._parties: Sequence[tuple[datetime, VerifierParty]] = ((ALWAYS, party),)
@@ -136,7 +118,7 @@ class Verifier:
         self._entropy = entropy
         self._stopwatch = stopwatch
         self._rate = RateBound(checks_a_minute)
-        self._outcomes: OrderedDict[str, _Outcome] = OrderedDict()
+        self._outcomes = MemoryOutcomes() if outcomes is None else outcomes
 
     def take_on(
         self,
@@ -234,7 +216,7 @@ class Verifier:
         code = Secret(self._entropy(SECRET_BYTES)) if presentation.return_uri is not None else None
         accepted = Verdict(accepted=True, check=None, policy=presentation.policy, time=now.replace(microsecond=0))
         # In memory first: a verdict that can be read has its outcome beside it.
-        self._remember(presentation.id, _Outcome(measured, revealed, code, presentation.expires_at))
+        self._outcomes.remember(presentation.id, Outcome(measured, revealed, code, presentation.expires_at))
         self._store.conclude(presentation_id, accepted)
         # OpenID4VP 1.0, 8.2: a fresh value, so that only who comes back from this wallet gets the result.
         return None if code is None else f"{presentation.return_uri}?response_code={base64url.encode(code.reveal())}"
@@ -250,7 +232,7 @@ class Verifier:
             return self._unfinished(found_id, now)
         if not verdict.accepted:
             return Result(verdict.state, verdict.policy, verdict)
-        outcome = self._outcomes.get(found_id)
+        outcome = self._outcomes.find(found_id)
         if outcome is not None and now >= outcome.drop_at:
             outcome = None
         if secret.reveal()[:1] == SAME_DEVICE:
@@ -263,8 +245,7 @@ class Verifier:
         if outcome is None:
             return Result(verdict.state, verdict.policy, verdict)
         # The measures may be read again; what was revealed is handed over once.
-        self._remember(found_id, replace(outcome, revealed={}))
-        return Result(verdict.state, verdict.policy, verdict, outcome.measured, outcome.revealed)
+        return Result(verdict.state, verdict.policy, verdict, outcome.measured, self._outcomes.hand_over(found_id))
 
     def check(self) -> None:
         """Raises `Unavailable` if the store cannot be reached."""
@@ -273,9 +254,7 @@ class Verifier:
     def forget_expired(self, now: datetime) -> None:
         """What no request triggers: called by the server from time to time."""
         self._store.forget_expired(now)
-        for presentation_id, outcome in list(self._outcomes.items()):
-            if now >= outcome.drop_at:
-                self._outcomes.pop(presentation_id, None)
+        self._outcomes.forget_expired(now)
 
     def _unfinished(self, found_id: str, now: datetime) -> Result:
         presentation = self._store.presentation(found_id)
@@ -342,11 +321,6 @@ class Verifier:
         if policy is None:
             raise Unavailable("policy.gone", "the policy of this presentation was taken away: ask again")
         return policy
-
-    def _remember(self, presentation_id: str, outcome: _Outcome) -> None:
-        self._outcomes[presentation_id] = outcome
-        while len(self._outcomes) > MAX_OUTCOMES:
-            self._outcomes.popitem(last=False)
 
 
 def _open(
