@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from diptych.adapters.journal import Event, Journal
+from diptych.web.patience import PatientProtocol
 
 SHUTDOWN_SECONDS = 10
 MAX_CONNECTIONS = 512

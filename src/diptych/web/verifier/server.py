@@ -33,7 +33,8 @@ from diptych.roles.verifier.service import Asked, Result, Verifier
 from diptych.web import errors
 from diptych.web.admin import alive
 from diptych.web.errors import NO_STORE
-from diptych.web.requests import read_body
+from diptych.web.patience import BodyRoom
+from diptych.web.requests import body_chunks, check_media_type, read_body
 from diptych.web.verifier import openapi
 from diptych.web.verifier.openapi import MAX_STREAM_SECONDS, MAX_WAIT_SECONDS, ND_JSON
 
@@ -127,6 +128,7 @@ class _Endpoints:
         self._key_hash = key_hash
         self._clock = clock
         self._check_ready = check_ready
+        self._room = BodyRoom()
 
     async def policies(self) -> Response:
         found: list[Json] = [
@@ -175,8 +177,10 @@ class _Endpoints:
 
     async def response(self, presentation_id: str, request: Request) -> Response:
         _check_id(presentation_id)
-        body = await _body(request, max_bytes=response.MAX_BODY_BYTES, media_type=form.MEDIA_TYPE)
-        redirect_uri = await run_in_threadpool(self._verifier.take_answer, presentation_id, body, now=self._clock())
+        check_media_type(request, [form.MEDIA_TYPE])
+        chunks = body_chunks(request, max_bytes=response.MAX_BODY_BYTES)
+        async with self._room.hold(chunks, seconds=BODY_SECONDS) as body:
+            redirect_uri = await run_in_threadpool(self._verifier.take_answer, presentation_id, body, now=self._clock())
         return Response(response.encode_receipt(redirect_uri), media_type=JSON, headers=NO_STORE)
 
     async def health(self) -> Response:
