@@ -69,7 +69,7 @@ class House:
             if issuer
             else '# issuer = "https://issuer.example"'
         )
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.make_folder(folder)
         if (folder / SETTINGS_FILE).exists():
             raise Conflict("officer.exists", "there is a settings.toml in that folder already: choose another folder")
         public_key = folder / "officer.pub.pem"
@@ -661,6 +661,7 @@ class House:
     def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
         import os
 
+        from diptych.adapters.keys.file import make_folder
         from diptych.adapters.storage.wallet import create_wallet_store
         from diptych.crypto.passphrase import DEFAULT_HARDNESS
         from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
@@ -670,7 +671,7 @@ class House:
         # Before anything is made: a wallet that believes nobody is of no use.
         parse_issuer_trust(issuers)
         parse_verifier_trust(verifiers)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         store = create_wallet_store(folder / WALLET_FILE, passphrase, hardness=DEFAULT_HARDNESS, entropy=os.urandom)
         self._wallet(store).set_trust(issuers, verifiers)
 
@@ -714,10 +715,11 @@ class House:
     def restore_wallet(self, folder: Path, passphrase: "Secret", backup: "Backup", now: "datetime") -> "Wallet":
         import os
 
+        from diptych.adapters.keys.file import make_folder
         from diptych.adapters.storage.wallet import create_wallet_store
         from diptych.roles.wallet.returning import restored
 
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         entries = restored(backup, now=now, entropy=os.urandom)
         return self._wallet(
             create_wallet_store(

@@ -1,5 +1,6 @@
 """Private keys in files: created whole, never overwritten, never read while others could read them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,32 @@ def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> No
     (tmp_path / "key.pem").chmod(mode)
     with pytest.raises(Refused, match="chmod 600"):
         file.read_signer(tmp_path / "key.pem")
+
+
+def test_a_key_that_somebody_else_put_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key.pem"
+    file.write_signer(path, generate_signer())
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(Refused, match=r"key\.owner"):
+        file.read_signer(path)
+
+
+def test_a_folder_for_keys_is_its_owners_alone(tmp_path: Path) -> None:
+    file.make_folder(tmp_path / "new" / "one")
+    assert (tmp_path / "new" / "one").stat().st_mode & 0o777 == 0o700
+    file.make_folder(tmp_path / "new" / "one")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o720, 0o702])
+def test_a_folder_in_which_others_could_replace_a_key_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(Refused, match="chmod 700"):
+        file.make_folder(folder)
 
 
 def test_a_missing_key_says_to_run_init(tmp_path: Path) -> None:

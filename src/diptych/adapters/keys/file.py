@@ -29,6 +29,17 @@ PUBLIC = 0o644
 MAX_BYTES = 1024 * 1024
 
 
+def make_folder(folder: Path) -> None:
+    """A folder for keys, made for its owner alone; `Refused` for one in which others could replace what is there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+    except OSError as error:
+        raise Unavailable("key.folder", f"{folder} cannot be made: {error.strerror}") from error
+    if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
+        raise Refused("key.folder_permissions", f"others can write into {folder}: run chmod 700 on it, or take another")
+
+
 def write_signer(path: Path, signer: SoftwareSigner) -> None:
     """Create the key file, mode 0600: durable on return, and `Conflict` if something is there already."""
     _create(path, _pem(KEY_LABEL, dump_signer(signer)), OWNER_ONLY)
@@ -119,8 +130,11 @@ def only_command(folder: Path, check: str) -> Iterator[None]:
 
 def _read_private(path: Path, what: str) -> bytes:
     with _open(path) as file:
-        # The mode of what was opened, not of what the name means a moment later.
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+        # Of what was opened, not of what the name means a moment later.
+        found = os.fstat(file.fileno())
+        if found.st_uid not in (os.geteuid(), 0):
+            raise Refused("key.owner", f"the {what} {path.name} is somebody else's file: whose key it is, they know")
+        if stat.S_IMODE(found.st_mode) & 0o077:
             raise Refused("key.permissions", f"others can read the {what} {path.name}: run chmod 600 on it")
         return file.read(MAX_BYTES)
 
