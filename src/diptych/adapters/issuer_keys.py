@@ -77,7 +77,8 @@ class IssuerKeys:
     ) -> Keyring:
         """New signers for these types, or all: they sign from now on, or from `signs_from` on.
 
-        `key` is a `pkcs11:` URI where the new keys are to be in a token; `root_key` where the root's key is meanwhile.
+        `key` says where the new keys are to be, if not where the old ones are: a `pkcs11:` URI, or `file`; `root_key`
+        where the root's key is kept meanwhile.
         """
         with self._changing(now=now):
             ring = self.ring().pruned(now=now)
@@ -238,13 +239,18 @@ class IssuerKeys:
         entropy: Entropy,
     ) -> Keyring:
         """The ring with a new signer for each of the types; their private keys are where it says when this returns."""
-        if key is not None and len(types) > 1 and names_one_key(key):
+        if key not in (None, locations.FILE) and len(types) > 1 and names_one_key(key):
             raise Refused("issuer.key_shared", "one key signs one type: name the token alone, or give --type")
         fresh: list[SignerKey] = []
         for document_type in types:
             name = _fresh_name(document_type.id, entropy)
             location, signer = locations.make_signer(
-                key, self.folder, self.access, file_name=f"{SIGNERS}/{name}", label=name.removesuffix(".key.pem")
+                key,
+                self.folder,
+                self.access,
+                file_name=f"{SIGNERS}/{name}",
+                label=name.removesuffix(".key.pem"),
+                former=next((one.key for one in reversed(ring.signers) if one.type_id == document_type.id), None),
             )
             root = ring.root
             # Certificates are valid from the day's start, because documents are signed "at" the day's start.

@@ -73,9 +73,12 @@ def add_key(
     authority_key = authority / "access.key.pem"
     if not authority_key.exists():
         raise FormatError("verifier.authority", "the access authority's key is not here: it certifies new keys")
-    present = certificate.parse(file.read_certificates(folder / read_parties(folder)[-1].certificate)[0])
+    former = read_parties(folder)[-1]
+    present = certificate.parse(file.read_certificates(folder / former.certificate)[0])
     name = f"verifier-{entropy(NAME_BYTES).hex()}"
-    location, signer = locations.make_signer(key, folder, access, file_name=f"{name}.key.pem", label=name)
+    location, signer = locations.make_signer(
+        key, folder, access, file_name=f"{name}.key.pem", label=name, former=former.key
+    )
     start = datetime.combine(now.date(), time(), UTC)
     leaf = profiles.build_reader(
         public_key=signer.public_key,
@@ -142,8 +145,10 @@ def parse(data: bytes) -> tuple[PartyFiles, ...]:
     if set(value) != {"version", "parties"} or value["version"] != VERSION or not isinstance(parties, list):
         raise FormatError("verifier.keys", f"{KEYS} was written by another release, or damaged")
     found = tuple(_party(one) for one in parties)
-    moments = [one.since for one in found[1:]]
-    if not found or None in moments or moments != sorted(moment for moment in moments if moment is not None):
+    moments = [one.since for one in found if one.since is not None]
+    if not found or any(one.since is None for one in found[1:]):
+        raise FormatError("verifier.keys", "there is a first key, and each later one says from when it asks")
+    if moments != sorted(moments):
         raise FormatError("verifier.keys", "keys stand in the order in which they ask")
     return found
 

@@ -20,7 +20,7 @@ EXIT_USAGE = 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout and nothing else.")]
 Key = Annotated[
     str | None,
-    typer.Option("--key", metavar="URI", help="The key is in a token: pkcs11:token=...[;object=...]; else in a file."),
+    typer.Option("--key", metavar="URI", help="Where a new key is to be: pkcs11:token=...[;object=...], or `file`."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Consent without being asked.")]
 

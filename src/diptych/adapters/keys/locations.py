@@ -24,14 +24,20 @@ def open_signer(location: str, folder: Path, access: TokenAccess) -> Signer:
     return pkcs11.TokenSigner(pkcs11_uri.parse(location), access)
 
 
+FILE = "file"
+
+
 def make_signer(
-    wanted: str | None, folder: Path, access: TokenAccess, *, file_name: str, label: str
+    wanted: str | None, folder: Path, access: TokenAccess, *, file_name: str, label: str, former: str | None = None
 ) -> tuple[str, Signer]:
-    """A key to begin with, and where it lies: a new one in a file, or one in the token that `wanted` names.
+    """A new key, and where it lies: in the token that `wanted` names, in a file (`FILE`), or where `former` lies.
 
     A URI without an object gets a new key called `label`; one that names a key means that key, made if it is not there.
     """
-    if wanted is None:
+    if wanted is None and former is not None and pkcs11_uri.is_token_uri(former):
+        # A key that was not to leave its token is not replaced by one in a file because nobody said where.
+        wanted = pkcs11_uri.token_of(former)
+    if wanted is None or wanted == FILE:
         made = generate_signer()
         file.write_signer(_inside(file_name, folder), made)
         return file_name, made

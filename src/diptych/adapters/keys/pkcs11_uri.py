@@ -57,6 +57,11 @@ def is_token_uri(location: str) -> bool:
     return location.startswith(SCHEME)
 
 
+def token_of(uri: str) -> str:
+    """The URI of the token that `uri` names a key in, and of how to reach it."""
+    return replace(parse(uri), object=None, id=None).encode()
+
+
 def names_one_key(uri: str) -> bool:
     """Whether the URI names a key, and not only its token; `FormatError` if it is none."""
     key = parse(uri)

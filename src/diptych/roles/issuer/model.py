@@ -33,7 +33,7 @@ class StoredOrder:
 
     order_id: bytes
     digest: bytes
-    """SHA-256 of the signed order as it came, so that the same order sent twice is recognised."""
+    """SHA-256 of the order without its signature: the same order sent twice is recognised, however it was signed."""
     code_hash: bytes = field(repr=False)
     state: OrderState
     expires_at: datetime

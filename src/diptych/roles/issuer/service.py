@@ -108,7 +108,7 @@ class Issuer:
         verified = verify_signed_order(
             parse_signed_order(body), officers=self.officers, expected_issuer=self.url, now=now
         )
-        order, digest = verified.order, hashlib.sha256(verified.encoded).digest()
+        order, digest = verified.order, hashlib.sha256(verified.order.encode()).digest()
         with self.store.transaction() as state:
             known = state.order(order.order_id)
             if known is not None and known.digest != digest:
