@@ -47,8 +47,10 @@ class SoftToken:
     def remove(self) -> None:
         """Pull it out: its keys are gone from here."""
         (self.folder / "tokens").rename(self.folder / "pulled-out")
+        (self.folder / "tokens").mkdir()
 
     def put_back(self) -> None:
+        (self.folder / "tokens").rmdir()
         (self.folder / "pulled-out").rename(self.folder / "tokens")
 
 
