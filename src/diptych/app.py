@@ -1,5 +1,6 @@
 """The roof: the only file that knows everyone. Builds the objects and hands them over."""
 
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -813,5 +814,6 @@ def _read_trust(path: Path) -> bytes:
 
 
 def main() -> NoReturn:
-    """The `diptych` command."""
+    """The `diptych` command. Whatever it is told to do, it reads keys, codes or documents: it leaves no core dump."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     terminal.run(application, House())
