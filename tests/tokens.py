@@ -1,8 +1,10 @@
 """A PKCS#11 token in software (SoftHSM2), each in a folder of its own; installed where it is missing, else skipped."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +78,11 @@ def soft_token(folder: Path) -> SoftToken:
 def _module() -> Path:
     pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
     if _found() is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "softhsm2"]):
-            subprocess.run(command, check=False, capture_output=True, timeout=240)
+        with (Path(tempfile.gettempdir()) / "diptych-softhsm2.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one test process installs it, the others wait
+            for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "softhsm2"]):
+                if _found() is None:
+                    subprocess.run(command, check=False, capture_output=True, timeout=240)
     found = _found()
     if found is None or shutil.which("softhsm2-util") is None:
         pytest.skip("SoftHSM2 is not here and cannot be installed: apt-get install softhsm2")

@@ -1,7 +1,8 @@
 """Certificates as ISO 18013-5 Annex B.1 profiles them, built and signed: roots, document signers, readers.
 
 Only what the profile asks for goes in. Keeping the keys, and choosing names and dates, is left to the caller; the
-signing key has to be in this process, because the library signs certificates itself.
+signing key has to be in this process, because the library signs certificates itself: a root's key is a file, kept
+offline, while the keys it certifies may be in tokens.
 """
 
 from datetime import datetime, timedelta
