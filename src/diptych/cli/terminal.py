@@ -28,9 +28,20 @@ Yes = Annotated[bool, typer.Option("--yes", help="Consent without being asked.")
 def emit(value: object, *, as_json: bool, prose: Callable[[], None]) -> None:
     """The result: as one JSON value, or as `prose` prints it."""
     if as_json:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(as_text(value, indent=2) + "\n")
     else:
         prose()
+
+
+def as_text(value: object, *, indent: int | None = None) -> str:
+    """The value as JSON that a terminal only shows: what others wrote cannot move its cursor or turn its lines round.
+
+    RFC 8259 7: any character may be written as its number, and stays the same character to whoever parses it.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def progress(line: str) -> None:
@@ -61,9 +72,7 @@ def run(application: typer.Typer, rooms: object) -> NoReturn:
 
 def _fail(as_json: bool, check: str, message: str, code: str | None, exit_code: int) -> NoReturn:
     if as_json:
-        sys.stdout.write(
-            json.dumps({"error": {"check": check, "message": message, "code": code}}, ensure_ascii=False) + "\n"
-        )
+        sys.stdout.write(as_text({"error": {"check": check, "message": message, "code": code}}) + "\n")
     else:
         sys.stderr.write(f"{message}\n  ({check})\n")
     sys.exit(exit_code)
