@@ -350,6 +350,9 @@ def test_a_relying_party_tells_kinds_of_failure_apart() -> None:
     for status, family in ((400, Refused), (409, Conflict), (503, Unavailable)):
         with pytest.raises(family, match=r"a\.check"):
             answering(status, b'{"error":"a.check"}').ask("over_18")
+    with pytest.raises(Refused) as said:
+        answering(400, b'{"error":"a\\u001b[2J","error_description":"b\\u202e\\u009b31m"}').ask("over_18")
+    assert str(said.value).isprintable()
     for body in (b"<html>", b"[]", b"{}", b" " * 300_000):
         with pytest.raises(FormatError):
             answering(200, body).ask("over_18")

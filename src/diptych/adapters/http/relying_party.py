@@ -13,6 +13,7 @@ from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavail
 from diptych.formats import base64url, strict_json
 from diptych.formats.strict_json import Json
 from diptych.private import Personal, Secret
+from diptych.protocols.oauth.errors import printable
 from diptych.protocols.oauth.url import parse_url
 
 TIMEOUT_SECONDS = 15.0
@@ -152,8 +153,8 @@ class RelyingParty:
         members = strict_json.parse_object(answer.content)
         if not answer.is_success:
             family = _FAMILIES.get(answer.status_code, Refused)
-            check = _text(members.get("error")) or "verifier.refused"
-            raise family(check, _text(members.get("error_description")) or "the verifier refused")
+            check, said = _text(members.get("error")), _text(members.get("error_description"))
+            raise family(printable(check or "verifier.refused"), printable(said or "the verifier refused"))
         return members
 
 
