@@ -39,7 +39,17 @@ LITTLE_SPACE = 200 * 1024 * 1024
 OLDEST_PYTHON = (3, 11)
 # No role was ever made before this was written: a clock that says so is wrong.
 NOT_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-PRIVATE_NAMES = ("*.key.pem", "*.key", "*.secret", "*.db", "*.db-*", "*.sqlite", "*.sqlite-*", "attempts/*.json")
+PRIVATE_NAMES = (
+    "*.key.pem",
+    "*.key",
+    "*.seed",
+    "*.secret",
+    "*.db",
+    "*.db-*",
+    "*.sqlite",
+    "*.sqlite-*",
+    "attempts/*.json",
+)
 
 
 class Level(StrEnum):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from diptych.adapters.checkup import Finding
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
 
+Served = config.IssuerSettings | config.VerifierSettings | config.LogSettings | config.WitnessSettings
+
 WALLET_FILE = "wallet.db"
 MACHINE = "machine"
 
@@ -111,6 +113,9 @@ def _role_of(folder: Path) -> str | None:
         return None
     if (folder / "policies").is_dir():
         return "verifier"
+    for role in ("log", "witness"):
+        if (folder / f"{role}.keys").exists():
+            return role
     return "issuer" if (folder / "signers").is_dir() else "officer"
 
 
@@ -235,6 +240,24 @@ def _examine_officer(folder: Path, now: datetime, found: "list[Finding]") -> Non
         )
 
 
+def _examine_log(folder: Path, now: datetime, found: "list[Finding]") -> None:
+    from diptych.adapters import checkup, log_folder
+
+    settings = config.read_log(folder)
+    found.append(checkup.good("settings", "the settings are in order"))
+    _database(found, settings.database or folder / log_folder.LOG_DATABASE, "log")
+    _listening(found, settings, now)
+
+
+def _examine_witness(folder: Path, now: datetime, found: "list[Finding]") -> None:
+    from diptych.adapters import checkup, log_folder
+
+    settings = config.read_witness(folder)
+    found.append(checkup.good("settings", "the settings are in order"))
+    _database(found, settings.database or folder / log_folder.WITNESS_DATABASE, "witness")
+    _listening(found, settings, now)
+
+
 def _examine_wallet(folder: Path, now: datetime, found: "list[Finding]") -> None:
     from diptych.adapters import checkup
 
@@ -247,6 +270,8 @@ _EXAMINATIONS: Mapping[str, "Callable[[Path, datetime, list[Finding]], None]"] =
     "verifier": _examine_verifier,
     "officer": _examine_officer,
     "wallet": _examine_wallet,
+    "log": _examine_log,
+    "witness": _examine_witness,
 }
 
 
@@ -269,9 +294,7 @@ def _catalogue(found: "list[Finding]", own: Path | None) -> None:
     checkup.attempt(found, "catalogue", "the document types can be read", partial(load_catalogue, own))
 
 
-def _listening(
-    found: "list[Finding]", settings: "config.IssuerSettings | config.VerifierSettings", now: datetime
-) -> None:
+def _listening(found: "list[Finding]", settings: "Served", now: datetime) -> None:
     """Ports, and TLS where it is asked for."""
     from diptych.adapters import checkup
     from diptych.adapters.tls import TlsFiles, check_exposure
