@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from diptych.errors import DiptychError, FormatError, Refused, Unavailable
-from diptych.formats.tlog import evidence
+from diptych.errors import DiptychError, FormatError, Refused, Unavailable, VerificationError
+from diptych.formats.tlog import evidence, tree
 from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
 from diptych.formats.tlog.cosignature import CheckpointSigner
 from diptych.formats.tlog.note import NoteSignature
 from diptych.protocols.witnessing.add_checkpoint import SIZE_MEDIA_TYPE, Answer, answer_cosigned, parse_add_checkpoint
 from diptych.roles.log.fakes import Death, MemoryLogStore
-from diptych.roles.log.growth import Edge, edge_of, edge_tiles
+from diptych.roles.log.growth import Edge, edge_of, edge_tiles, inclusion_paths
 from diptych.roles.log.model import Halted
 from diptych.roles.witness.fakes import MemoryWitnessStore
 from tests.formats import tlog_specimen
@@ -439,3 +439,18 @@ def test_under_a_quorum_of_one_nobody_may_be_silent_at_the_start() -> None:
     world.witnesses.silent = {URLS[2]}
     with pytest.raises(DiptychError, match=r"log\.start"):
         world.start()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 256, 300])
+def test_paths_made_together_are_those_made_one_by_one(size: int) -> None:
+    leaves = [tree.leaf_hash(str(i).encode()) for i in range(size)]
+    node = tree.memory_nodes(leaves)
+    root = tree.root(size, node)
+    wanted = dict(list(enumerate(leaves))[:: max(1, size // 9)])
+    found = inclusion_paths(wanted, size=size, root=root, node=node)
+    assert found == {index: tree.build_inclusion_proof(index, size, node) for index in wanted}
+    assert inclusion_paths({}, size=size, root=root, node=node) == {}
+    for damage in ({"root": bytes(32)}, {"leaves": {**wanted, 0: bytes(32)}}):
+        given = {"leaves": wanted, "root": root, **damage}
+        with pytest.raises(VerificationError):
+            inclusion_paths(given["leaves"], size=size, root=given["root"], node=node)  # type: ignore[arg-type]

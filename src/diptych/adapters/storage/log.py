@@ -47,9 +47,12 @@ class DatabaseLogStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # While one stays open, SQLite does not fold its journal into the file after every transaction.
+        self._kept = engine.connect()
 
     def close(self) -> None:
         """Let go of the connections that are kept."""
+        self._kept.close()
         self._engine.dispose()
 
     def size(self) -> int:

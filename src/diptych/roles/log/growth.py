@@ -4,15 +4,19 @@ Every file is a function of the entries alone, so whoever has those can make any
 are kept is left to the ports.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from diptych.errors import VerificationError
 from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.tile import HEIGHT, WIDTH, Tile
 from diptych.formats.tlog.tree import HASH_BYTES
 
 TILE_BYTES = WIDTH * HASH_BYTES
+
+_Range = tuple[int, int, list[int], bytes, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,34 @@ def edge_of(size: int, read: tiles.TileReader) -> Edge:
         else:
             levels[tile.level] = tiles.check_tile(read(tile), width=tile.width)
     return Edge(size, bundle, tuple(levels))
+
+
+def inclusion_paths(
+    leaves: Mapping[int, bytes], *, size: int, root: bytes, node: tree.NodeReader
+) -> Mapping[int, tuple[bytes, ...]]:
+    """The inclusion proof of each leaf, by index, in one descent from the root; all of them are verified by it.
+
+    `VerificationError` where the nodes do not lead from `root` to these leaf hashes.
+    """
+    found: dict[int, tuple[bytes, ...]] = {}
+    ranges: list[_Range] = [(0, size, sorted(leaves), root, ())] if leaves else []
+    while ranges:
+        start, end, inside, expected, path = ranges.pop()
+        if end - start == 1:
+            if leaves[start] != expected:
+                raise VerificationError("log.file.entry", f"the files hold something else at entry {start}")
+            found[start] = path
+            continue
+        split = start + (1 << ((end - start - 1).bit_length() - 1))  # RFC 6962 2.1: the largest power of two below
+        left, right = tree.range_hash(start, split, node), tree.range_hash(split, end, node)
+        if tree.node_hash(left, right) != expected:
+            raise VerificationError("log.file.node", f"the files hold something else below entries {start} to {end}")
+        at = bisect_left(inside, split)
+        if inside[:at]:
+            ranges.append((start, split, inside[:at], left, (right, *path)))
+        if inside[at:]:
+            ranges.append((split, end, inside[at:], right, (left, *path)))
+    return found
 
 
 def _grow_level(level: int, index: int, held: bytes, added: bytes, files: dict[Tile, bytes]) -> tuple[bytes, bytes]:

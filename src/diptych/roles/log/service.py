@@ -25,7 +25,7 @@ from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_check
 from diptych.formats.tlog.proof import LogProof, build_receipt
 from diptych.formats.tlog.tile import Tile
 from diptych.protocols.witnessing.add_checkpoint import AddCheckpoint, Answer, OtherSize, read_answer
-from diptych.roles.log.growth import Edge, edge_of
+from diptych.roles.log.growth import Edge, edge_of, inclusion_paths
 from diptych.roles.log.model import Appended, Contact, Halted, contacts_of
 from diptych.roles.log.ports import LogStore, TileStore, Witnesses
 
@@ -392,13 +392,12 @@ class Log:
         self, entries: Sequence[bytes], positions: Sequence[int], published: VerifiedCheckpoint
     ) -> Sequence[LogProof]:
         size, root = published.checkpoint.size, published.checkpoint.root
-        node = self._node(size)
-        receipts: list[LogProof] = []
-        for entry, index in zip(entries, positions, strict=True):
-            path = tree.build_inclusion_proof(index, size, node)
-            tree.verify_inclusion(tree.leaf_hash(entry), index=index, proof=path, size=size, expected_root=root)
-            receipts.append(build_receipt(entry, index=index, path=path, checkpoint=published.signed))
-        return receipts
+        leaves = {index: tree.leaf_hash(entry) for entry, index in zip(entries, positions, strict=True)}
+        paths = inclusion_paths(leaves, size=size, root=root, node=self._node(size))
+        return [
+            build_receipt(entry, index=index, path=paths[index], checkpoint=published.signed)
+            for entry, index in zip(entries, positions, strict=True)
+        ]
 
     # Reading
 
