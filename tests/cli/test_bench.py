@@ -91,3 +91,16 @@ def test_a_plot_is_svg_with_a_point_for_each_value() -> None:
 def test_a_plot_of_one_point_stands_in_its_frame() -> None:
     root = ElementTree.fromstring(svg(Plot("Cost", "size", "ms", [Line("ours", [(7, 3.0)])])))
     assert len(root.findall(f"{SVG}circle")) == 2
+
+
+def test_the_logs_bench_has_the_members_it_promises() -> None:
+    found, progress = bench("log", "--seconds", "0.3", "--entries", "2000")
+    batches, receipt_ms = found["batches"], found["receipt_ms"]
+    assert isinstance(batches, dict)
+    assert isinstance(receipt_ms, dict)
+    assert batches.keys() == {"1", "10", "100", "1000"}
+    assert all(rate > 0 for rate in batches.values())
+    assert 0 < receipt_ms["p50"] <= receipt_ms["p99"]
+    for name in ("http_acts_per_second", "bytes_per_entry", "verify_seconds_per_million"):
+        assert float(str(found[name])) > 0
+    assert "Verifying 2000 entries" in progress
