@@ -1,5 +1,6 @@
 """The issuer's desk over HTTP: taken, refused with a reason, or unknown; never something in between."""
 
+import gzip
 from collections.abc import Callable
 
 import httpx
@@ -10,7 +11,12 @@ from diptych.errors import FormatError, Refused, Unavailable
 
 
 def desk(answer: Callable[[httpx.Request], httpx.Response]) -> HttpOrderDesk:
-    return HttpOrderDesk("https://issuer.utopia.example/", client=httpx.Client(transport=httpx.MockTransport(answer)))
+    return HttpOrderDesk("https://issuer.utopia.example/", transport=httpx.MockTransport(answer))
+
+
+def reply(status: int, body: bytes = b"") -> httpx.Response:
+    headers = {"Location": "/x", "Content-Encoding": "gzip" if body.startswith(b"\x1f\x8b") else "identity"}
+    return httpx.Response(status, stream=httpx.ByteStream(body), headers=headers)
 
 
 def test_an_order_is_posted_as_it_is_with_its_media_type() -> None:
@@ -18,7 +24,7 @@ def test_an_order_is_posted_as_it_is_with_its_media_type() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request)
-        return httpx.Response(201)
+        return reply(201)
 
     desk(answer).submit(b"signed order")
     assert str(seen[0].url) == "https://issuer.utopia.example/orders"
@@ -40,13 +46,13 @@ def test_an_order_is_posted_as_it_is_with_its_media_type() -> None:
 )
 def test_a_refusal_is_the_last_word_and_gives_its_reason(status: int, body: bytes, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
-        desk(lambda _: httpx.Response(status, content=body, headers={"Location": "/x"})).submit(b"x")
+        desk(lambda _: reply(status, body)).submit(b"x")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 def test_a_failing_issuer_is_worth_trying_again(status: int) -> None:
     with pytest.raises(Unavailable, match="try again"):
-        desk(lambda _: httpx.Response(status)).submit(b"x")
+        desk(lambda _: reply(status)).submit(b"x")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,21 @@ def test_an_answer_that_does_not_come_is_worth_trying_again(error: httpx.HTTPErr
 
     with pytest.raises(Unavailable, match="try again"):
         desk(answer).submit(b"x")
+
+
+def test_an_answer_that_unpacks_to_more_than_it_weighs_is_not_unpacked() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["accept-encoding"] == "identity"
+        packed = gzip.compress(b'{"message":"unpacked"}')
+        return reply(403, packed)
+
+    with pytest.raises(Refused, match="did not say why"):
+        desk(answer).submit(b"x")
+
+
+def test_an_answer_without_an_end_is_worth_trying_again() -> None:
+    with pytest.raises(Unavailable, match="try again"):
+        desk(lambda _: reply(403, bytes(10**6))).submit(b"x")
 
 
 @pytest.mark.parametrize("url", ["http://issuer.utopia.example", "ftp://x", "https://user@x.example", "issuer"])

@@ -19,10 +19,10 @@ from cryptography.x509.oid import NameOID
 from diptych.adapters.http.lines import HttpLine
 from diptych.adapters.http.order_desk import HttpOrderDesk
 from diptych.adapters.http.relying_party import RelyingParty
+from diptych.adapters.tls import TlsFiles, check_exposure, is_loopback
 from diptych.errors import FormatError, Refused
 from diptych.formats.mdoc.trust import encode_trust
 from diptych.private import Secret
-from diptych.adapters.tls import TlsFiles, check_exposure, is_loopback
 from tests import verifying
 from tests.issuer_process import diptych, free_port
 from tests.web.test_one_request import Server
@@ -241,7 +241,7 @@ def test_whoever_calls_speaks_in_the_clear_to_this_machine_alone(url: str) -> No
         for call in (
             lambda: line.get(url, accept="application/json", max_bytes=10),
             lambda: line.post(url, b"", headers={}, max_bytes=10),
-            lambda: HttpOrderDesk(url, client=client).submit(b""),
+            lambda: HttpOrderDesk(url, transport=transport).submit(b""),
             lambda: RelyingParty(url, key=Secret(b"key"), client=client).ask("over_18"),
         ):
             with pytest.raises(FormatError, match=r"url\.scheme"):
