@@ -1,7 +1,7 @@
 """Passphrases at the terminal: never shown, asked for again when wrong, and more slowly each time.
 
 The waiting keeps a person at this terminal from guessing along; it stops nobody who has the file, whom only the price
-of a guess stops (docs/decisions/0009). A script's passphrase comes from the environment and is tried once.
+of a guess stops (docs/decisions/0010). A script's passphrase comes from the environment and is tried once.
 """
 
 import sys

@@ -1,15 +1,17 @@
 """What the commands ask of the roof: ready-built use-cases. `app.py` answers; the commands never build anything."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from diptych.adapters.verifier_keys import PartyFiles
-    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
+    from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.crypto.passphrase import Hardness
     from diptych.formats.catalogue.model import Catalogue
+    from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
     from diptych.roles.auditor.ports import LogFiles
     from diptych.roles.issuer.keyring import Keyring
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from diptych.roles.officer.service import Officer
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
+    from diptych.roles.wallet.backup import Backup
+    from diptych.roles.wallet.ports import BackupPlace
     from diptych.roles.wallet.service import Wallet
 
 
@@ -182,4 +186,32 @@ class Rooms(Protocol):
 
     def wallet(self, folder: Path, passphrase: "Secret") -> "Wallet":
         """The wallet of a folder, unlocked; `Refused` for a wrong passphrase."""
+        ...
+
+    def passphrase_change(self, folder: Path, passphrase: "Secret") -> "Callable[[Secret], None]":
+        """What changes the wallet's passphrase to the one it is called with; `Refused` for a wrong old one."""
+        ...
+
+    def hardness(self) -> "Hardness":
+        """How hard it is made to guess what is sealed from now on."""
+        ...
+
+    def backup_place(self, path: Path) -> "BackupPlace":
+        """Where a backup goes. Nothing is written yet."""
+        ...
+
+    def open_backup(self, path: Path, passphrase: "Secret") -> "Backup":
+        """What is in a backup; `Refused` for a wrong passphrase."""
+        ...
+
+    def expect_no_wallet(self, folder: Path) -> None:
+        """`Conflict` if there is a wallet in the folder."""
+        ...
+
+    def restore_wallet(self, folder: Path, passphrase: "Secret", backup: "Backup", now: datetime) -> "Wallet":
+        """The wallet that a backup becomes, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def set_wallet_aside(self, folder: Path, name: str) -> Path:
+        """Give the folder of a wallet that nobody can open another name; where it is then."""
         ...

@@ -2,7 +2,7 @@
 
 Says nothing about how good the passphrase is. `Hardness` travels beside the salt, so that a file written today
 opens after the default has risen; what is below `LEAST_HARDNESS` is not opened at all. The work is all that throttles
-a guesser with the file (docs/decisions/0009): there is no counter that could be reset.
+a guesser with the file (docs/decisions/0010): there is no counter that could be reset.
 """
 
 import unicodedata
