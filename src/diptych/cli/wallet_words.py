@@ -70,6 +70,12 @@ def show_offer(preview: OfferPreview) -> None:
     footer = Text(f"\nfrom {clean(preview.issuer)}", style="dim")
     if preview.is_resumed:
         footer.append("\nYou accepted this offer before; this is what is still missing.")
+    if not preview.is_known:
+        footer.append(
+            "\nNo issuer that this wallet trusts names this address. Whoever is there would get the transaction code:"
+            " compare it with the address that you were given at the counter.",
+            style="bold yellow",
+        )
     _to_person().print(Panel(Group(*lines, footer), title=Text(title), title_align="left", expand=False))
 
 

@@ -9,7 +9,8 @@ import pytest
 from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.errors import Conflict, FormatError, Refused, Unavailable, VerificationError
 from diptych.formats.mdoc.issue import issue
-from diptych.formats.mdoc.trust import encode_trust
+from diptych.formats.mdoc.trust import IssuerTrust, encode_trust
+from diptych.formats.x509 import profiles
 from diptych.private import Secret
 from diptych.protocols.openid4vci.credential import MEDIA_TYPE, CredentialResponse, encrypt_response
 from diptych.protocols.openid4vci.metadata import CredentialConfiguration
@@ -53,6 +54,27 @@ def test_a_preview_shows_what_is_offered_and_uses_nothing_up() -> None:
     assert not preview.is_resumed
     assert play.store.read() == before
     assert play.wallet.accept(approval.offer.link(), approval.tx_code, now=play.now).refused == ()
+
+
+def test_an_address_that_no_trusted_root_names_is_told_before_it_gets_the_codes() -> None:
+    play = Play()
+    link = play.approve().offer.link()
+    # The roots of the play name another address than the one it answers at, as a phisher's would be.
+    assert not play.wallet.preview_offer(link).is_known
+    key = generate_signer()
+    root = profiles.build_iaca(
+        signer=key,
+        country="UT",
+        common_name="Utopia root",
+        contact=play.town.url,
+        crl="https://utopia.example/crl",
+        not_before=MIDNIGHT,
+        not_after=MIDNIGHT + timedelta(days=3650),
+        entropy=play.town.entropy,
+    )
+    trust = Contents(play.store.read()).trust()
+    play.wallet.set_trust(encode_trust(IssuerTrust({}, (root,))), trust.verifiers)
+    assert play.wallet.preview_offer(link).is_known
 
 
 def test_keys_and_codes_are_stored_before_they_are_sent() -> None:

@@ -63,6 +63,15 @@ def common_name(certificate: x509.Certificate) -> str:
     return _only(certificate, NameOID.COMMON_NAME, "x509.common_name")
 
 
+def contacts(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The URLs at which its issuer is to be found (ISO 18013-5 Annex B, issuerAltName), if it names any."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.IssuerAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
 def fingerprint(der: bytes) -> bytes:
     """SHA-256 over the DER bytes that came: what pins name."""
     return hashlib.sha256(der).digest()

@@ -17,6 +17,7 @@ from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import SoftwareSigner, dump_signer, generate_signer, load_signer
 from diptych.errors import Conflict, FormatError, Refused, VerificationError
 from diptych.formats.mdoc.trust import IssuerTrust, parse_trust
+from diptych.formats.x509 import certificate
 from diptych.private import Personal, Secret
 from diptych.protocols.oauth.errors import INVALID_GRANT, NOT_AUTHORIZED
 from diptych.protocols.oauth.token import RefreshTokenRequest, TokenResponse
@@ -58,13 +59,18 @@ class OfferedDocument:
 
 @dataclass(frozen=True)
 class OfferPreview:
-    """What accepting would bring. `tx_code` is asked of the person; None if it is not needed (any more)."""
+    """What accepting would bring. `tx_code` is asked of the person; None if it is not needed (any more).
+
+    `is_known`: a root that this wallet trusts names the issuer's address. At any other the codes of an offer that was
+    copied may be collected by a stranger.
+    """
 
     issuer: str
     issuer_names: Names
     documents: tuple[OfferedDocument, ...]
     tx_code: TxCode | None
     is_resumed: bool
+    is_known: bool
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ class Receiving:
 
     def preview(self, offer: CredentialOffer) -> OfferPreview:
         """What is on offer. Stores nothing and uses nothing up."""
-        known = Contents(self.store.read()).grant_of_code(_digest(offer))
+        contents = Contents(self.store.read())
+        known = contents.grant_of_code(_digest(offer))
         issuer = find_issuer(self.line, offer.issuer)
         wanted = offer.configuration_ids if known is None else known.outstanding
         documents = tuple(
@@ -109,6 +116,7 @@ class Receiving:
             documents=documents,
             tx_code=offer.tx_code if needs_tx_code else None,
             is_resumed=known is not None,
+            is_known=_is_known(offer.issuer, self._trust(contents)),
         )
 
     def accept(self, offer: CredentialOffer, tx_code: Secret | None, *, now: datetime) -> Received:
@@ -375,6 +383,11 @@ def _configuration(metadata: IssuerMetadata, configuration_id: str) -> Credentia
     if configuration is None:
         raise Refused("wallet.unknown_document", "the issuer offers a document that it does not describe")
     return configuration
+
+
+def _is_known(issuer: str, trust: IssuerTrust) -> bool:
+    named = {url.rstrip("/") for root in trust.roots for url in certificate.contacts(certificate.parse(root))}
+    return issuer.rstrip("/") in named
 
 
 def _digest(offer: CredentialOffer) -> bytes:
