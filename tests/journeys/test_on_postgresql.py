@@ -27,23 +27,20 @@ def server() -> Iterator[PostgresqlServer]:
     started.close()
 
 
-def test_licence_issued_and_age_proven_on_postgresql(
-    server: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_licence_issued_and_age_proven_on_postgresql(server: PostgresqlServer, tmp_path: Path) -> None:
     database = server.new_database().reveal().decode()
-    monkeypatch.setenv("DIPTYCH_ISSUER_DATABASE", database)
-    monkeypatch.setenv("DIPTYCH_VERIFIER_DATABASE", database)
+    databases = {"DIPTYCH_ISSUER_DATABASE": database, "DIPTYCH_VERIFIER_DATABASE": database}
     ports = free_ports(2)
     issuer, verifier = (f"http://127.0.0.1:{port}" for port in ports)
     name = f"Quintrel-{secrets.token_hex(6)}"
-    with Commands(tmp_path, {"DIPTYCH_WALLET_PASSPHRASE": "seven seals in bronze"}, quiet=True) as town:
+    with Commands(tmp_path, {"DIPTYCH_WALLET_PASSPHRASE": "seven seals in bronze", **databases}, quiet=True) as town:
         officer = town.run("officer", "init", "officer", "--issuer", issuer)
         town.run("issuer", "init", "issuer", "--url", issuer, "--officer-key", str(officer["public_key"]))
         town.run("verifier", "init", "verifier", "--url", verifier, "--trust", "issuer/trust.json")
         trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
         town.run("wallet", "init", "--wallet", "wallet", *trust)
-        town.serve("issuer", issuer)
-        town.serve("verifier", verifier)
+        town.serve("issuer", issuer, databases)
+        town.serve("verifier", verifier, databases)
 
         # The officer approves; the citizen accepts, but not while the issuer's database is away.
         catalogue = load_catalogue()

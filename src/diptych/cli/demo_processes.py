@@ -101,7 +101,7 @@ class Commands:
         assert isinstance(answer, dict)
         return answer
 
-    def serve(self, role: str, url: str) -> None:
+    def serve(self, role: str, url: str, settings: Mapping[str, str] | None = None) -> None:
         """Start `role` as a server that answers at `url`; its words go to `server.log` in its folder."""
         folder = self.root / role
         temporary = folder / "tmp"
@@ -111,7 +111,7 @@ class Commands:
                 [*self.program, "serve", role, role],
                 cwd=self.root,
                 # Temporary files, if any role ever makes one, are searched with the rest.
-                env=self._environment({"TMPDIR": str(temporary)}),
+                env=self._environment({"TMPDIR": str(temporary), **(settings or {})}),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """After a key was lost: which orders' documents have to be approved again, as far as the issuer can know.
 
-Tokens are keys, so that is not far (docs/decisions/0010): the issuer sees that an order was redeemed, and on which
+Tokens are keys, so that is not far (docs/decisions/0012): the issuer sees that an order was redeemed, and on which
 day, never what was in it or for whom. So the list holds every order that may have brought a document of the lost
 signers which could still be shown. What a refresh renews is not on it: wallets fetch that themselves.
 """
