@@ -134,6 +134,7 @@ def test_a_server_that_is_away_is_no_finding() -> None:
         ("gzip", b"not gzip", "log.file.encoding"),
         ("br", b"anything", "log.file.encoding"),
     ],
+    ids=["bomb", "cut short", "followed by more", "nonsense", "unknown encoding"],
 )
 def test_what_unpacks_to_more_or_to_nonsense_is_refused(encoding: str, content: bytes, check: str) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
