@@ -23,7 +23,8 @@ from diptych.roles.officer.service import Officer
 from tests.faults.town import Town
 from tests.issuer_process import HttpWallet
 
-LINE = httpx.Client(timeout=30, trust_env=False)
+LINE = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_connections=None))
+CATALOGUE = load_catalogue()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Citizen:
         self.wallet = HttpWallet(town.issuer.url)
         desk = _Desk()
         officer = Officer(
-            load_catalogue(),
+            CATALOGUE,
             file.read_signer(town.folder / "officer" / "officer.key.pem"),
             town.issuer.url,
             desk,

@@ -38,3 +38,12 @@ def record(role: str, act: str, fault: str, *, points: Sequence[object], of: int
     line = {"role": role, "act": act, "fault": fault, "kinds": kinds, "tried": len(points), "of": of, "held": held}
     with Path(place).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def note(role: str, measured: str) -> None:
+    """Keep what a crowd measured, for the same page."""
+    place = os.environ.get(RECORDS)
+    if place:
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"role": role, "crowd": measured}) + "\n")
+    print(f"{role}: {measured}")

@@ -15,11 +15,11 @@ from starlette.routing import Route
 
 from diptych.adapters.counters import Counters
 from diptych.adapters.journal import Journal, Role
+from diptych.adapters.tls import TlsFiles
 from diptych.web import one_request
 from diptych.web.admin import build_admin
 from diptych.web.errors import LastDoor
 from diptych.web.observed import Observed
-from diptych.adapters.tls import TlsFiles
 
 
 async def say_pid(request: Request) -> Response:

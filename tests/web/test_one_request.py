@@ -192,7 +192,7 @@ def test_when_every_child_listens_in_vain_the_slowest_client_makes_room(start: S
     assert time.monotonic() - begun < 5
     assert silent[0].recv(1) == b""
     silent[3].settimeout(0.2)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError):  # not one more than there is work for
         silent[3].recv(1)
     for connection in silent:
         connection.close()

@@ -53,7 +53,7 @@ def serve(
 def _config(application: ASGIApp, tls: ssl.SSLContext | None, *, lifespan: Literal["on", "off"]) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan=lifespan,
         log_config=None,

@@ -37,7 +37,7 @@ from diptych.adapters.journal import Check, Event, Journal, Line, fault_of
 from diptych.adapters.tls import TlsFiles
 from diptych.errors import DiptychError, Unavailable
 
-BACKLOG = 256
+BACKLOG = 512
 MAX_HEAD_BYTES = 32 * 1024
 LINGER_BYTES = 4 * 1024 * 1024
 PR_SET_DUMPABLE = 4
@@ -160,10 +160,14 @@ class Door:
         """Whether one more client may be listened to."""
         return not self.is_full and self.board.count(WAITING) + self.board.count(WORKING) < self.at_once
 
-    def slowest(self) -> tuple[int, _Child] | None:
-        """The child that has listened longest for a request it still does not have."""
-        listening = [found for found in self.children.items() if self.board.read(found[1].place) == LISTENING]
-        return min(listening, key=lambda found: found[1].since, default=None)
+    def listening_since(self, moment: float) -> list[int]:
+        """Children that had begun by then to listen for a request they still do not have, the slowest first."""
+        found = [
+            (child.since, pid)
+            for pid, child in self.children.items()
+            if child.since <= moment and self.board.read(child.place) == LISTENING
+        ]
+        return [pid for _, pid in sorted(found)]
 
 
 def serve(
@@ -269,13 +273,12 @@ class _Front:
         door.children[child] = _Child(place, time.monotonic())
 
     def _make_room(self, door: Door) -> None:
-        """When nobody can be listened to any more and somebody waits, the slowest client is let go."""
-        slowest = door.slowest() if door.is_full else None
-        if slowest is None or time.monotonic() - slowest[1].since < self._limits.pressed_seconds:
+        """When nobody can be listened to any more and somebody waits, the slowest clients are let go."""
+        if not door.is_full or not select.select([door.listener], [], [], 0)[0]:
             return
-        if select.select([door.listener], [], [], 0)[0]:
+        for child in door.listening_since(time.monotonic() - self._limits.pressed_seconds)[: door.at_once]:
             with suppress(ProcessLookupError):
-                os.kill(slowest[0], signal.SIGALRM)  # as if its own time had run out
+                os.kill(child, signal.SIGALRM)  # as if its own time had run out
 
     def _serve_one(self, door: Door, place: int, connection: socket.socket) -> None:
         """In the child: one request, then the end."""
