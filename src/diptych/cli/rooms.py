@@ -1,4 +1,4 @@
-"""What the commands ask of the roof: ready-built use-cases. `app.py` answers; the commands never build anything."""
+"""What the commands ask of the roof: ready-built use-cases. `app` answers; the commands never build anything."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

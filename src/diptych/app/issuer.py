@@ -1,0 +1,215 @@
+"""The issuer, built from its folder: its keys over their life, and its server."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych.app.given import token_access
+from diptych.app.listening import ADMIN_AT_ONCE, LOOPBACK, check_tls, role_tls
+from diptych.config import SETTINGS_FILE, read_issuer
+
+if TYPE_CHECKING:
+    from diptych.adapters.approval_list import ApprovalList
+    from diptych.adapters.issuer_keys import IssuerKeys
+    from diptych.roles.issuer.keyring import Keyring
+    from diptych.roles.issuer.model import Incident
+
+
+class IssuerRoom:
+    """Builds issuers."""
+
+    def new_issuer(
+        self, folder: Path, url: str, officer_keys: Sequence[Path], country: str, key: str | None = None
+    ) -> Path:
+        import json
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.catalogue_files import load_catalogue
+        from diptych.adapters.keys import file
+        from diptych.protocols.oauth.url import LOOPBACK_HOSTS, parse_url
+
+        location = parse_url(url.rstrip("/"))
+        port = int(location.port) if location.host in LOOPBACK_HOSTS else 8101
+        lines = (
+            f"url = {json.dumps(location.text)}",
+            'name_en = "Diptych issuer"',
+            'name_fr = "Émetteur Diptych"',
+            'host = "127.0.0.1"',
+            f"port = {port}",
+            "",
+        )
+        issuer_folder.create(
+            folder,
+            url=location.text,
+            country=country,
+            settings=(SETTINGS_FILE, "\n".join(lines)),
+            catalogue=load_catalogue(),
+            officers=[file.read_public_key(path) for path in officer_keys],
+            key=key,
+            access=token_access(),
+            now=datetime.now(UTC),
+            entropy=os.urandom,
+        )
+        return folder / issuer_folder.TRUST
+
+    def add_officer(self, folder: Path, key_file: Path) -> str:
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.keys import file
+
+        read_issuer(folder)  # is it an issuer's folder at all?
+        return issuer_folder.add_officer(folder, file.read_public_key(key_file))
+
+    def issuer_trust(self, folder: Path) -> bytes:
+        return _issuer_keys(folder).trust()
+
+    def issuer_signers(self, folder: Path) -> "Keyring":
+        return _issuer_keys(folder).ring()
+
+    def rotate_signers(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        after_days: int = 0,
+        key: str | None = None,
+        root_key: Path | None = None,
+    ) -> "Keyring":
+        import os
+        from datetime import UTC, datetime, timedelta
+
+        now = datetime.now(UTC)
+        signs_from = now + timedelta(days=after_days)
+        return _issuer_keys(folder).rotate(
+            type_ids, now=now, entropy=os.urandom, signs_from=signs_from, key=key, root_key=root_key
+        )
+
+    def rotate_root(self, folder: Path, *, key: str | None = None) -> "Keyring":
+        import os
+        from datetime import UTC, datetime
+
+        return _issuer_keys(folder).rotate_root(now=datetime.now(UTC), entropy=os.urandom, key=key)
+
+    def issuer_emergency(
+        self,
+        folder: Path,
+        type_ids: Sequence[str] | None,
+        *,
+        is_root_lost: bool,
+        retired_too: bool,
+        key: str | None,
+        root_key: Path | None,
+        told: "Callable[[Keyring], None]",
+        progress: Callable[[float, int], None],
+    ) -> "ApprovalList":
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.approval_list import write_approval_list
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        keys = _issuer_keys(folder)
+        ring = keys.declare_loss(
+            type_ids,
+            now=datetime.now(UTC),
+            entropy=os.urandom,
+            is_root_lost=is_root_lost,
+            retired_too=retired_too,
+            key=key,
+            root_key=root_key,
+        )
+        told(ring)  # before the database is touched: the trust file must go out even where it cannot be reached
+        assert ring.emergency is not None  # it ends below, and nowhere else
+        location = read_issuer(folder).database or folder / issuer_folder.DATABASE
+        found = write_approval_list(
+            folder, DatabaseIssuerStore(open_database(location, ROLE)), ring.emergency, progress
+        )
+        keys.end_emergency(now=datetime.now(UTC))
+        return found
+
+    def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        location = read_issuer(folder).database or folder / issuer_folder.DATABASE
+        return DatabaseIssuerStore(open_database(location, ROLE)).incidents()
+
+    def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        import functools
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import issuer_folder, journal
+        from diptych.adapters.catalogue_files import load_catalogue
+        from diptych.adapters.counters import Counters
+        from diptych.adapters.issuer_keys import CurrentDocumentSigners
+        from diptych.adapters.storage.engine import open_database, preload
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+        from diptych.roles.issuer.service import Issuer
+        from diptych.web import one_request
+        from diptych.web.admin import build_admin
+        from diptych.web.issuer.server import build_server, check_ready
+
+        settings = read_issuer(folder)
+        tls = role_tls(settings, host)
+        location = settings.database or folder / issuer_folder.DATABASE
+        preload(location)  # once here, and not again in every child
+        catalogue = load_catalogue(settings.catalogue)
+
+        # Which key signs is looked up in each child: a new one signs from the next request on.
+        signers = CurrentDocumentSigners(_issuer_keys(folder), lambda: datetime.now(UTC))
+
+        @functools.cache
+        def open_issuer() -> Issuer:
+            """Keys and database: only ever opened in a child (docs/decisions/0001)."""
+            return Issuer(
+                url=settings.url,
+                names={"en": settings.name_en, "fr": settings.name_fr},
+                catalogue=catalogue,
+                officers=issuer_folder.read_officers(folder),
+                signers=signers,
+                store=DatabaseIssuerStore(open_database(location, ROLE, migrates=False)),
+                nonce_key=issuer_folder.read_nonce_key(folder),
+                request_key=issuer_folder.read_request_key(folder),
+            )
+
+        def sweep() -> None:
+            open_issuer().sweep(datetime.now(UTC))
+
+        listener = one_request.listen(host or settings.host, settings.port if port is None else port)
+        counters = Counters()
+        written = journal.Journal(journal.Role.ISSUER, counters)
+        server = build_server(
+            settings.url, open_issuer, clock=lambda: datetime.now(UTC), entropy=os.urandom, journal=written
+        )
+        doors = [one_request.Door(listener, server, settings.requests_at_once, tls)]
+        if settings.admin_port:
+            admin = build_admin(counters, lambda: check_ready(open_issuer), written)
+            doors.append(one_request.Door(one_request.listen(LOOPBACK, settings.admin_port), admin, ADMIN_AT_ONCE))
+        one_request.run_in_child(lambda: open_database(location, ROLE).dispose())  # migrates, once for all children
+        one_request.run_in_child(sweep)
+        one_request.run_in_child(signers.check)  # a wrong PIN is tried once here, and not once a request
+        if tls is not None:
+            one_request.run_in_child(lambda: check_tls(tls))  # its key is none of this process's business
+        written.take_over_logging()
+        address = listener.getsockname()
+        one_request.serve(
+            doors,
+            limits=one_request.Limits(),
+            chore=sweep,
+            chore_seconds=60.0,
+            announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
+            journal=written,
+        )
+
+
+def _issuer_keys(folder: Path) -> "IssuerKeys":
+    from diptych.adapters.catalogue_files import load_catalogue
+    from diptych.adapters.issuer_keys import IssuerKeys
+
+    settings = read_issuer(folder)
+    return IssuerKeys(folder, settings.url, load_catalogue(settings.catalogue), token_access())

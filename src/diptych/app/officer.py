@@ -1,0 +1,68 @@
+"""The officer's workstation, built from its folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych.app.given import token_access
+from diptych.config import OFFICER_KEY, SETTINGS_FILE, read_officer
+from diptych.errors import Conflict, FormatError
+
+if TYPE_CHECKING:
+    from diptych.roles.officer.service import Officer
+
+
+class OfficerRoom:
+    """Builds officers."""
+
+    def new_officer(self, folder: Path, issuer: str | None, key: str | None = None) -> Path:
+        import json
+
+        from diptych.adapters.keys import file, locations
+        from diptych.protocols.oauth.url import parse_url
+
+        line = (
+            f"issuer = {json.dumps(parse_url(issuer.rstrip('/')).text)}"
+            if issuer
+            else '# issuer = "https://issuer.example"'
+        )
+        file.make_folder(folder)
+        if (folder / SETTINGS_FILE).exists():
+            raise Conflict("officer.exists", "there is a settings.toml in that folder already: choose another folder")
+        public_key = folder / "officer.pub.pem"
+        location, signer = locations.make_signer(
+            key, folder, token_access(), file_name=OFFICER_KEY, label="diptych-officer"
+        )
+        file.write_public_key(public_key, signer.public_key)
+        lines = (
+            "# Where orders go, unless --issuer says otherwise.",
+            line,
+            "tx_code_digits = 6",
+            "offer_days = 7",
+            f"key = {json.dumps(location)}",
+            "",
+        )
+        (folder / SETTINGS_FILE).write_text("\n".join(lines), encoding="utf-8")
+        return public_key
+
+    def officer(self, folder: Path, issuer: str | None) -> "Officer":
+        from datetime import timedelta
+
+        from diptych.adapters.attempts_folder import AttemptsFolder
+        from diptych.adapters.catalogue_files import load_catalogue
+        from diptych.adapters.http.order_desk import HttpOrderDesk
+        from diptych.adapters.keys import locations
+        from diptych.roles.officer.service import Officer
+
+        settings = read_officer(folder)
+        url = (issuer or settings.issuer or "").rstrip("/")  # an issuer is named without it, letter by letter
+        if not url:
+            raise FormatError("settings.issuer", "which issuer? give --issuer URL, or write it in settings.toml")
+        return Officer(
+            load_catalogue(settings.catalogue),
+            locations.open_signer(settings.key, folder, token_access()),
+            url,
+            HttpOrderDesk(url),
+            AttemptsFolder(folder / "attempts"),
+            settings.tx_code_digits,
+            timedelta(days=settings.offer_days),
+        )
