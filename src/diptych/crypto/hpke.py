@@ -10,7 +10,7 @@ Everything starts with a suite byte; other suites are refused (docs/spec/quorum.
     sealed 1 = 0x01 || KEM ciphertext (1120) || ciphertext and tag (n + 16)
     sealed 2 = 0x02 || ephemeral P-256 point, uncompressed (65) || AES-256-GCM of sealed 1, and tag
 
-Whoever seals takes the suite from the public key. `info` binds the context: opened under another, nothing opens. Who the
+Whoever seals takes the suite from the public key. `info` binds the context: under another, nothing opens. Who the
 recipient is, and whether it is the right one, is not known here. The library draws the randomness.
 """
 
@@ -84,7 +84,7 @@ class HybridRecipient:
             raise VerificationError("hpke.open", "not sealed to this key for this context, or changed since") from error
 
     def seeds(self) -> Secret:
-        """0x01, the ML-KEM seed d || z (64 bytes, FIPS 203 7.1), the X25519 private key (32). The caller protects it."""
+        """0x01, the ML-KEM seed d || z (64 bytes, FIPS 203 7.1), the X25519 private key (32). Protect it."""
         return Secret(bytes([HYBRID]) + self._mlkem.private_bytes_raw() + self._x25519.private_bytes_raw())
 
     def __repr__(self) -> str:
