@@ -84,6 +84,23 @@ def vectors() -> dict[str, object]:
     renewed: dict[str, object] = {"type": "proof-of-age", "count": 30, "credentials": credentials}
     revoked: dict[str, object] = {"type": "driving-licence", "reason": "déclaré volé"}
     label_tree: dict[str, object] = {"size": 1_000, "root": sha256(b"root")}
+    corrected: dict[str, object] = {
+        "type": "driving-licence",
+        "record": sha256(b"record 2"),
+        "number": 2,
+        "predecessor": sha256(b"record 1"),
+        "reason": "nom rectifié",
+    }
+    deferred: dict[str, object] = {
+        "request": sha256(b"request"),
+        "legal_basis": "fr.cpp.60-1",
+        "disclose_on": "2028-08-29",
+    }
+    disclosed: dict[str, object] = {
+        "request": sha256(b"request"),
+        "legal_basis": "fr.cpp.60-1",
+        "deferred": sha256(b"entry"),
+    }
     return {
         "labels": labels,
         "batch": {"credentials": [credential.hex() for credential in batch], "digest": credentials.hex()},
@@ -91,6 +108,9 @@ def vectors() -> dict[str, object]:
             act("issued", act_type=35, day=leap_day, actor=3, details=issued, label=label[0]),
             act("renewed", act_type=36, day=last_day, actor=3, details=renewed, label=label[1]),
             act("revoked", act_type=39, day=leap_day, actor=2, details=revoked, label=label[2]),
+            act("corrected", act_type=33, day=leap_day, actor=2, details=corrected, label=label[3]),
+            act("opening deferred", act_type=43, day=leap_day, actor=2, details=deferred, label="5a" * 32),
+            act("opening disclosed", act_type=44, day=leap_day, actor=4, details=disclosed, label=label[4]),
             act("label tree", act_type=12, day=first_day, actor=9, details=label_tree, label="00" * 32),
         ],
     }

@@ -51,7 +51,8 @@ SCHEMAS: Mapping[ActType, Schema] = {
     ActType.SOFTWARE_RELEASE: _PUBLISHED,
     ActType.LABEL_TREE: Schema({"size": int, "root": bytes}, {}),
     ActType.ENROLLED: Schema({"type": str, "record": bytes}, {}),
-    ActType.CORRECTED: Schema({"type": str, "record": bytes, "reason": str}, {}),
+    # A trustee sees no record: these two show it that the version it holds follows the one it held.
+    ActType.CORRECTED: Schema({"type": str, "record": bytes, "number": int, "predecessor": bytes, "reason": str}, {}),
     ActType.LOOKED_UP: Schema({"purpose": str, "legal_basis": str}, {}),
     ActType.ISSUED: _BATCH,
     ActType.RENEWED: _BATCH,
@@ -61,8 +62,8 @@ SCHEMAS: Mapping[ActType, Schema] = {
     ActType.OPENING_REQUESTED: _REQUEST,
     ActType.OPENED: _REQUEST,
     ActType.OPENING_REFUSED: _REQUEST,
-    ActType.OPENING_DEFERRED: _REQUEST,
-    ActType.OPENING_DISCLOSED: _REQUEST,
+    ActType.OPENING_DEFERRED: Schema({"request": bytes, "legal_basis": str, "disclose_on": str}, {"purpose": str}),
+    ActType.OPENING_DISCLOSED: Schema({"request": bytes, "legal_basis": str, "deferred": bytes}, {"purpose": str}),
     ActType.MASK_DELETED: Schema({"record": bytes, "statement": bytes}, {}),
 }
 
