@@ -21,11 +21,13 @@ from diptych.crypto.fast_suite.credential import (
     request,
     to_scalar,
 )
-from diptych.crypto.fast_suite.proof import Context
+from diptych.crypto.fast_suite.proof import Context, prove, verify
+from diptych.crypto.fast_suite.statements import Opened
 from diptych.crypto.fast_suite.statements.committed import Committed
 from diptych.crypto.fast_suite.statements.disclosure import Disclosure
 from diptych.crypto.fast_suite.statements.equality import Equality
 from diptych.crypto.fast_suite.statements.membership import Membership
+from diptych.crypto.fast_suite.statements.opening import Opening
 from diptych.crypto.fast_suite.statements.possession import Possession
 from diptych.crypto.fast_suite.statements.pseudonym import Pseudonym
 from diptych.crypto.fast_suite.statements.range import Range
@@ -344,3 +346,27 @@ def test_the_layout_names_its_attributes() -> None:
 def test_a_token_of_the_holder_is_a_point() -> None:
     assert parse_g1(ERIKSSON.token.encode()) == ERIKSSON.token
     assert repr(ERIKSSON.credential) == "<secret credential>"
+
+
+def test_an_opening_binds_a_commitment_to_a_nonce() -> None:
+    secret = new_secret()
+    commitment, blind = request(secret, entropy=os.urandom)
+    opened = Opened(int.from_bytes(blind.reveal(), "big"), int.from_bytes(secret.reveal(), "big"))
+    opening, here = Opening(commitment), Context(b"n" * 32, "issuer", "issuance")
+    proof = prove([(opening, opened)], here, entropy=os.urandom)
+    verify(proof, expected_statements=[opening], expected_context=here, entropy=os.urandom)
+    for expected, context in (
+        (opening, Context(b"m" * 32, "issuer", "issuance")),
+        (opening, Context(b"n" * 32, "another", "issuance")),
+        (Opening(request(secret, entropy=os.urandom)[0]), here),
+    ):
+        with pytest.raises(VerificationError):
+            verify(proof, expected_statements=[expected], expected_context=context, entropy=os.urandom)
+    lie = prove([(opening, replace(opened, blind=opened.blind + 1))], here, entropy=os.urandom)
+    with pytest.raises(VerificationError):
+        verify(lie, expected_statements=[opening], expected_context=here, entropy=os.urandom)
+    assert repr(opened) == "<secret opening>"
+    with pytest.raises(FormatError):
+        verify(b"", expected_statements=[Opening(b"")], expected_context=here, entropy=os.urandom)
+    with pytest.raises(TypeError):
+        prove([(opening, None)], here, entropy=os.urandom)

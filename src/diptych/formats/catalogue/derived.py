@@ -4,7 +4,7 @@ Restriction codes (glasses, automatic gearbox) and the categories that another o
 Art. 6(2)) are not considered: a category is valid if it stands in the document itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from diptych.formats.catalogue.model import Attribute, Derived, DocumentType, Rule
@@ -21,7 +21,7 @@ def derive(document_type: DocumentType, source: Values, *, day: date) -> dict[st
     """
     found: dict[str, Personal[CborValue]] = {}
     for attribute in document_type.attributes:
-        value = None if attribute.derived is None else _apply(attribute.derived, source, day)
+        value = None if attribute.derived is None else apply_rule(attribute.derived, source, day)
         if value is not None:
             found[attribute.identifier] = Personal(value)
     return found
@@ -32,11 +32,17 @@ def holds_until(attributes: tuple[Attribute, ...], source: Values, *, day: date)
 
     Ages only grow; a category ends after its expiry date.
     """
+    rules = [attribute.derived for attribute in attributes if attribute.derived is not None]
+    return rules_hold_until(rules, source, day=day)
+
+
+def rules_hold_until(rules: Iterable[Derived], source: Values, *, day: date) -> datetime | None:
+    """The same of rules."""
     ends = [
         end
-        for attribute in attributes
-        if attribute.derived is not None and attribute.derived.rule is Rule.CATEGORY_VALID
-        for end in [_category_end(attribute.derived.argument, source, day)]
+        for rule in rules
+        if rule.rule is Rule.CATEGORY_VALID
+        for end in [_category_end(rule.argument, source, day)]
         if end is not None
     ]
     return min(ends, default=None)
@@ -47,7 +53,8 @@ def after(day: date) -> datetime:
     return datetime.combine(min(day, date.max - timedelta(days=1)) + timedelta(days=1), time(), UTC)
 
 
-def _apply(derived: Derived, source: Values, day: date) -> bool | None:
+def apply_rule(derived: Derived, source: Values, day: date) -> bool | None:
+    """What a rule says of these values on `day`; None where they do not say."""
     if derived.rule is Rule.AGE_OVER:
         birth = source.get("birth_date")
         born = None if birth is None else birth.reveal()

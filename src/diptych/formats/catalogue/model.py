@@ -4,9 +4,10 @@ Data only. Reading it from files is left to `parse`, the values of people to `va
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from diptych.crypto.fast_suite.credential import Layout
 from diptych.errors import FormatError
 
 
@@ -95,7 +96,8 @@ class DocumentType:
 
     `id` names it in the catalogue, in orders and as OpenID4VCI's credential configuration. A batch has `copies`
     single-use copies, each valid for at most `validity_days`. `proofs` are the ids of the short-lived types that are
-    ordered along with this one; those are `renewable`.
+    ordered along with this one; those are `renewable`. `layout` is what the fast suite signs of it, in this order, the
+    holder secret last and unnamed; None for a type that it does not sign. `layout_rules` derive some of that.
     """
 
     id: str
@@ -108,6 +110,8 @@ class DocumentType:
     renewable: bool
     proofs: tuple[str, ...]
     attributes: tuple[Attribute, ...]
+    layout: Layout | None = None
+    layout_rules: Mapping[str, Derived] = field(default_factory=dict)
 
     def attribute(self, identifier: str) -> Attribute | None:
         """The attribute of that identifier, if the type has it."""

@@ -4,14 +4,15 @@ Reports everything that is wrong with a file at once. Finding the files is left 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import TypeVar
 
 from diptych.crypto import longfellow
+from diptych.crypto.fast_suite.credential import Layout
 from diptych.errors import FormatError, Refused
 from diptych.formats import cbor
-from diptych.formats.catalogue import kinds, strict_toml
+from diptych.formats.catalogue import kinds, layout, strict_toml
 from diptych.formats.catalogue.model import (
     Attribute,
     Bilingual,
@@ -20,7 +21,6 @@ from diptych.formats.catalogue.model import (
     DocumentType,
     Kind,
     Retention,
-    Rule,
     Sensitivity,
 )
 from diptych.formats.catalogue.strict_toml import TomlTable, TomlValue
@@ -35,7 +35,7 @@ _DOTTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _TYPE_KEYS = ("id", "doc_type", "namespace", "names", "standard", "copies", "validity_days", "renewable", "attributes")
-_TYPE_OPTIONAL = ("proofs",)
+_TYPE_OPTIONAL = ("proofs", "fast_suite")
 _ATTRIBUTE_KEYS = (
     ("identifier", "the name on the wire"),
     ("kind", "what its values look like"),
@@ -109,16 +109,18 @@ def _document_type(table: TomlTable, problems: _Problems) -> DocumentType | None
             # The renewal part holds only what short-lived proofs carry: issued booleans (sealed-registry).
             if attribute.derived is None or not attribute.provable:
                 problems.add(attribute.identifier, "a renewable type has only derived, provable attributes")
+    doc_type = _text(
+        table,
+        "doc_type",
+        "doc_type",
+        problems,
+        pattern=_DOTTED,
+        expected="a dotted name such as org.iso.18013.5.1.mDL",
+    )
+    signed, rules = _layout(table.get("fast_suite"), doc_type, attributes, problems)
     found = DocumentType(
         _text(table, "id", "id", problems, pattern=_TYPE_ID, expected="lower-case words joined by hyphens"),
-        _text(
-            table,
-            "doc_type",
-            "doc_type",
-            problems,
-            pattern=_DOTTED,
-            expected="a dotted name such as org.iso.18013.5.1.mDL",
-        ),
+        doc_type,
         _text(
             table,
             "namespace",
@@ -134,6 +136,8 @@ def _document_type(table: TomlTable, problems: _Problems) -> DocumentType | None
         renewable,
         _proofs(table.get("proofs", []), problems),
         attributes,
+        signed,
+        rules,
     )
     return None if problems.lines else found
 
@@ -309,15 +313,25 @@ def _one_of(
 
 
 def _derived(value: "TomlValue | None", where: str, problems: _Problems) -> Derived | None:
+    found = None if value is None else layout.parse_rule(value if isinstance(value, str) else "")
+    if value is not None and found is None:
+        problems.add(where, "derived: write age_over:NN or category_valid:CATEGORY")
+    return found
+
+
+def _layout(
+    value: "TomlValue | None", doc_type: str, attributes: tuple[Attribute, ...], problems: _Problems
+) -> tuple[Layout | None, Mapping[str, Derived]]:
     if value is None:
-        return None
-    name, _, argument = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if name == Rule.AGE_OVER.value and re.fullmatch(r"[1-9][0-9]", argument):
-        return Derived(Rule.AGE_OVER, argument)
-    if name == Rule.CATEGORY_VALID.value and argument in kinds.CATEGORIES:
-        return Derived(Rule.CATEGORY_VALID, argument)
-    problems.add(where, "derived: write age_over:NN or category_valid:CATEGORY")
-    return None
+        return None, {}
+    lines = [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(lines) != len(value):
+        problems.add("fast_suite", 'write texts in brackets, such as "birth_date: date"')
+        return None, {}
+    found = layout.parse_layout(lines, doc_type, attributes)
+    for problem in found.problems:
+        problems.add("fast_suite", problem)
+    return found.layout, found.rules
 
 
 def _proofs(value: TomlValue, problems: _Problems) -> tuple[str, ...]:

@@ -13,8 +13,20 @@ from diptych.crypto.fast_suite.credential import VerifiedCredential
 from diptych.crypto.fast_suite.system import Attribute, System
 from diptych.crypto.fast_suite.tokens import SignedSet
 
-Witness = VerifiedCredential | SignedSet | G1 | int | None
-"""A credential, a signed set, the token of one's own id, a commitment's blind, or nothing: as each statement says."""
+
+@dataclass(frozen=True)
+class Opened:
+    """What is in a commitment: its blind and the holder secret, as integers. Its repr says nothing."""
+
+    blind: int
+    secret: int
+
+    def __repr__(self) -> str:
+        return "<secret opening>"
+
+
+Witness = VerifiedCredential | SignedSet | Opened | G1 | int | None
+"""A credential, a signed set, what a commitment holds, the token of one's own id, a commitment's blind, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,157 @@
+"""Epochs: a signed word on which key says "not revoked" when, and the files in which every token stands.
+
+An epoch's files are static: bucket n has an entry for every id whose bucket it is, so that who fetches one names a
+crowd and not a person. An id's bucket is the same in every epoch: if it changed, fetching day after day would narrow
+the crowd down. Which ids stand is the issuer's word; making tokens is left to `crypto.fast_suite.tokens`.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from diptych.crypto.bls12381 import G1_BYTES, encode_scalar
+from diptych.crypto.fast_suite.tokens import EpochKey, parse_key
+from diptych.crypto.signing import PublicKey, Signer
+from diptych.errors import FormatError
+from diptych.formats import base64url, strict_json
+from diptych.formats.jose import jws
+from diptych.formats.strict_json import Json
+
+TYP = "diptych-epoch+jwt"
+TAG_BYTES = 8
+ENTRY_BYTES = TAG_BYTES + G1_BYTES
+MAX_BITS = 24
+MAX_LISTED = 16
+BUCKET_ENTRIES = 512
+"""At most about that many ids share a bucket: 28 kB to fetch, and a crowd of hundreds to be one of."""
+
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch. Accepted from `starts` until `ends`, unless a later one `ends_earlier` ones (an incident)."""
+
+    issuer: str
+    name: str
+    key: bytes
+    starts: datetime
+    ends: datetime
+    bits: int
+    """There are 2^bits bucket files."""
+    ends_earlier: bool
+
+    @property
+    def epoch_key(self) -> EpochKey:
+        """What statements about this epoch are made with."""
+        return EpochKey(self.name, self.key)
+
+
+def name_of(starts: datetime) -> str:
+    """`20261128T230000Z`: names sort as moments do."""
+    return starts.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def sign_epoch(epoch: Epoch, *, signer: Signer) -> str:
+    """The compact JWS that publishes an epoch."""
+    claims: dict[str, Json] = {
+        "iss": epoch.issuer,
+        "epoch": epoch.name,
+        "key": base64url.encode(epoch.key),
+        "nbf": int(epoch.starts.timestamp()),
+        "exp": int(epoch.ends.timestamp()),
+        "bits": epoch.bits,
+        "ends_earlier": epoch.ends_earlier,
+    }
+    return jws.sign(claims, signer=signer, typ=TYP)
+
+
+def verify_epoch(compact: str, *, signer: PublicKey, expected_issuer: str, now: datetime) -> Epoch:
+    """The epoch that this issuer's signer of epochs signed; `VerificationError` or `FormatError` if it is none.
+
+    Not checked: whether it is accepted now (`accepted`).
+    """
+    members = jws.verify(jws.parse(compact, expected_typ=TYP), signer, now=now).claims
+    starts, ends = _moment(members, "nbf"), _moment(members, "exp")
+    key, bits = base64url.decode(strict_json.text(members, "key")), strict_json.integer(members, "bits")
+    name, ends_earlier = strict_json.text(members, "epoch"), members.get("ends_earlier")
+    parse_key(key)
+    if strict_json.text(members, "iss") != expected_issuer:
+        raise FormatError("epoch.issuer", "the epoch is another issuer's")
+    if not _NAME.fullmatch(name) or name != name_of(starts) or ends <= starts or not 0 <= bits <= MAX_BITS:
+        raise FormatError("epoch.members", "an epoch is named by its start, ends later, and has 2^0 to 2^24 buckets")
+    if not isinstance(ends_earlier, bool):
+        raise FormatError("epoch.members", "'ends_earlier' is true or false")
+    return Epoch(expected_issuer, name, key, starts, ends, bits, ends_earlier)
+
+
+def encode_list(compacts: Sequence[str]) -> bytes:
+    """The file that lists the epochs there are, the newest first."""
+    listed: list[Json] = list(compacts)
+    return strict_json.encode({"epochs": listed})
+
+
+def parse_list(data: bytes) -> tuple[str, ...]:
+    """The epochs listed, unverified, or `FormatError`."""
+    listed = strict_json.parse_object(data).get("epochs")
+    found = tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ()
+    if not isinstance(listed, list) or len(found) != len(listed) or len(found) > MAX_LISTED:
+        raise FormatError("epoch.list", f"at most {MAX_LISTED} epochs are listed")
+    return found
+
+
+def accepted(epochs: Sequence[Epoch], *, now: datetime) -> tuple[Epoch, ...]:
+    """Those that are accepted at `now`, the newest first: usually two, around a change; one after an incident."""
+    found: list[Epoch] = []
+    for epoch in sorted(epochs, key=lambda one: one.starts, reverse=True):
+        if epoch.starts <= now < epoch.ends:
+            found.append(epoch)
+        if epoch.starts <= now and epoch.ends_earlier:
+            break
+    return tuple(found)
+
+
+def bits_for(count: int) -> int:
+    """How many bits of an id choose its bucket, for that many ids."""
+    buckets = max(1, -(-count // BUCKET_ENTRIES))
+    return min(MAX_BITS, (buckets - 1).bit_length())
+
+
+def bucket_of(revocation_id: int, bits: int) -> int:
+    """The number of an id's bucket: with more ids a bucket splits in two, and nobody's moves elsewhere."""
+    digest = hashlib.sha256(b"diptych bucket\0" + encode_scalar(revocation_id)).digest()
+    return int.from_bytes(digest[:4], "big") >> (32 - bits)
+
+
+def bucket_path(epoch: str, number: int) -> str:
+    """Where a bucket is, below the issuer's URL."""
+    return f"/epochs/{epoch}/{number:06x}"
+
+
+def entry_tag(revocation_id: int, epoch: str) -> bytes:
+    """By what the owner of an id finds its entry; another in every epoch, and nothing to anybody else."""
+    digest = hashlib.sha256(b"diptych epoch entry\0" + epoch.encode() + b"\0" + encode_scalar(revocation_id)).digest()
+    return digest[:TAG_BYTES]
+
+
+def encode_bucket(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """(tag, token) pairs in the order of their tags, which says nothing about the order of anything else."""
+    return b"".join(tag + token for tag, token in sorted(entries))
+
+
+def find_tokens(bucket: bytes, tag: bytes) -> tuple[bytes, ...]:
+    """The tokens under a tag, unverified: none, one, or two where tags collide. `FormatError` for no bucket."""
+    if len(bucket) % ENTRY_BYTES:
+        raise FormatError("epoch.bucket", f"a bucket has {ENTRY_BYTES} bytes for each entry")
+    entries = (bucket[start : start + ENTRY_BYTES] for start in range(0, len(bucket), ENTRY_BYTES))
+    return tuple(entry[TAG_BYTES:] for entry in entries if entry[:TAG_BYTES] == tag)
+
+
+def _moment(members: dict[str, Json], name: str) -> datetime:
+    seconds = strict_json.integer(members, name)
+    if not 0 <= seconds <= _LAST_SECOND:
+        raise FormatError("epoch.moment", f"'{name}' is a moment in seconds since 1970")
+    return datetime.fromtimestamp(seconds, UTC)
