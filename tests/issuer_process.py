@@ -143,13 +143,18 @@ class HttpWallet:
         assert response.status_code == 200, response.text
         return parse_token_response(response.content)
 
-    def obtain(self, tokens: TokenResponse, configuration_id: str, count: int = 1) -> CredentialResponse:
-        c_nonce, nonce = self.nonces()
-        proofs = tuple(
+    def proofs(self, count: int) -> tuple[str, ...]:
+        """Proofs of fresh device keys."""
+        c_nonce, _ = self.nonces()
+        return tuple(
             build_key_proof(generate_signer(), issuer=self.url, c_nonce=c_nonce, now=datetime.now(UTC))
             for _ in range(count)
         )
-        response = httpx.post(
+
+    def ask(self, tokens: TokenResponse, configuration_id: str, proofs: tuple[str, ...]) -> httpx.Response:
+        """The answer to a credential request, whatever it is."""
+        _, nonce = self.nonces()
+        return httpx.post(
             self.url + "/credential",
             content=CredentialRequest(configuration_id, proofs).encode(),
             headers={
@@ -159,5 +164,11 @@ class HttpWallet:
             },
             timeout=30,
         )
+
+    def obtain(self, tokens: TokenResponse, configuration_id: str, count: int = 1) -> CredentialResponse:
+        return self.parsed(self.ask(tokens, configuration_id, self.proofs(count)))
+
+    @staticmethod
+    def parsed(response: httpx.Response) -> CredentialResponse:
         assert response.status_code == 200, response.text
         return parse_credential_response(response.content)

@@ -36,6 +36,7 @@ from diptych.protocols.openid4vci.credential import CredentialRequest, Credentia
 from diptych.protocols.openid4vci.key_proof import build_key_proof
 from diptych.protocols.openid4vci.offer import CredentialOffer, TxCode
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest, TokenRequest
+from diptych.roles.issuer.acts import PublicLog
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.ports import DocumentSigner, IssuerStore
 from diptych.roles.issuer.service import Issuer
@@ -160,6 +161,7 @@ class Town:
     now: datetime = NOW
     catalogue: Catalogue = CATALOGUE
     url: str = URL
+    log: PublicLog | None = None
 
     def __post_init__(self) -> None:
         self.signers = Signers(self.catalogue, self.entropy)
@@ -171,6 +173,7 @@ class Town:
             signers=self.signers,
             store=self.store,
             nonce_key=Secret(self.entropy(32)),
+            log=self.log,
         )
 
     def later(self, **duration: float) -> None:
@@ -260,6 +263,13 @@ class TinyWallet:
         return tuple(
             build_key_proof(key, issuer=issuer or self.town.url, c_nonce=nonce, now=self.town.now)
             for key in self.device_keys
+        )
+
+    def proofs_again(self) -> tuple[str, ...]:
+        """Proofs of the same device keys as before, under a new nonce: what a wallet asks with after a failure."""
+        nonce = self.c_nonce()
+        return tuple(
+            build_key_proof(key, issuer=self.town.url, c_nonce=nonce, now=self.town.now) for key in self.device_keys
         )
 
     def obtain(

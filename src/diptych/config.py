@@ -17,6 +17,7 @@ from diptych.protocols.oauth.url import parse_url
 
 SETTINGS_FILE = "settings.toml"
 OFFICER_KEY = "officer.key.pem"
+LOG_KEY = "log.key.pem"
 PREFIX = "DIPTYCH_"
 WALLET_FOLDER = "DIPTYCH_WALLET"
 WALLET_UNLOCKED_BY = "DIPTYCH_WALLET_PASSPHRASE"
@@ -213,6 +214,23 @@ class IssuerSettings:
     requests_at_once: Annotated[
         int, Setting(Number(1, 1024), "How many requests are served at once, each in a process; others wait.")
     ] = 16
+    log_policy: Annotated[
+        Path | None,
+        Setting(
+            File(), "The policy of the public log (c2sp.org/tlog-policy): nothing is handed out without its receipt."
+        ),
+    ] = None
+    log: Annotated[
+        str | None, Setting(Url(), "Where the log takes acts, if not where its line in `log_policy` says.")
+    ] = None
+    log_key: Annotated[
+        str,
+        Setting(Text(), "The key that signs what is recorded: a file in the folder, or `pkcs11:token=...;object=...`."),
+    ] = LOG_KEY
+    without_log: Annotated[
+        bool,
+        Setting(Switch(), "Issue although nobody can see it: without a public log. Said on purpose, or not served."),
+    ] = False
     tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
     tls_key: Annotated[Path | None, _TLS_KEY] = None
     behind_proxy: Annotated[bool, _BEHIND_PROXY] = False

@@ -62,7 +62,7 @@ def folders(tmp_path: Path) -> Path:
     house = House()
     house.new_officer(tmp_path / "officer", "https://issuer.example")
     public = tmp_path / "officer" / "officer.pub.pem"
-    house.new_issuer(tmp_path / "issuer", f"http://127.0.0.1:{free_port()}", [public], "UT")
+    house.new_issuer(tmp_path / "issuer", f"http://127.0.0.1:{free_port()}", [public], "UT", log_policy=None)
     house.new_verifier(
         tmp_path / "verifier", f"http://127.0.0.1:{free_port()}", tmp_path / "issuer" / "trust.json", "Café", "UT"
     )

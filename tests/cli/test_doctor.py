@@ -35,9 +35,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("doctor")
     house = House()
     house.new_officer(folder / "officer", "https://issuer.example")
-    house.new_issuer(
-        folder / "issuer", f"http://127.0.0.1:{free_port()}", [folder / "officer" / "officer.pub.pem"], "UT"
-    )
+    officer = folder / "officer" / "officer.pub.pem"
+    house.new_issuer(folder / "issuer", f"http://127.0.0.1:{free_port()}", [officer], "UT", log_policy=None)
     trust = folder / "issuer" / "trust.json"
     house.new_verifier(folder / "verifier", f"http://127.0.0.1:{free_port()}", trust, "Café Utopia", "UT")
     (folder / "wallet").mkdir(mode=0o700)

@@ -49,6 +49,7 @@ def test_init_answers_in_json(tmp_path: Path) -> None:
         "folder": str(tmp_path / "issuer"),
         "url": URL,
         "trust": str(tmp_path / "issuer" / "trust.json"),
+        "log_writer": None,
     }
 
 

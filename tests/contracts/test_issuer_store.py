@@ -13,12 +13,16 @@ import pytest
 from diptych.adapters.storage.engine import open_database
 from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 from diptych.errors import Conflict
+from diptych.formats.tlog.label import ChainElement
+from diptych.private import Secret
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.model import (
     REFRESH_LIFETIME,
     AccessGrant,
     Incident,
+    KeptBatch,
     OrderState,
+    QueuedAct,
     RefreshGrant,
     StoredOrder,
 )
@@ -52,6 +56,9 @@ ACCESS = AccessGrant(
 REFRESH = RefreshGrant(
     token_hash=b"r" * 32, order_id=ORDER.order_id, jkt="key", predecessor=None, wrap_renewal=b"refresh renewal"
 )
+
+ACT = QueuedAct(ORDER.order_id, 0, b"entry" * 20, b"sealed act")
+BATCH = KeptBatch(ORDER.order_id, b"q" * 32, 0, SOON, b"sealed batch")
 
 Reopen = Callable[[], IssuerStore]
 
@@ -188,6 +195,70 @@ def test_all_tokens_of_one_order_are_forgotten_alone(reopen: Reopen) -> None:
         assert state.access_grant(ACCESS.token_hash) is None
         assert state.refresh_grant(REFRESH.token_hash) is None
         assert state.refresh_grant(kept.token_hash) == kept
+
+
+def test_the_label_chain_of_an_order_is_kept_with_its_counter(reopen: Reopen) -> None:
+    chained = replace(ORDER, chain=ChainElement(Secret(b"c" * 32), 7))
+    save(reopen(), chained)
+    with reopen().transaction() as state:
+        assert state.order(ORDER.order_id) == chained
+
+
+def test_the_acts_of_an_order_are_found_in_their_order_and_each_is_kept_once(reopen: Reopen) -> None:
+    second, others = replace(ACT, counter=1), replace(ACT, order_id=b"p" * 16)
+    with reopen().transaction() as state:
+        for act in (second, ACT, others, replace(second, is_recorded=True)):
+            state.save_act(act)
+    with reopen().transaction() as state:
+        assert tuple(state.acts(ORDER.order_id)) == (ACT, replace(second, is_recorded=True))
+        assert tuple(state.acts(b"x" * 16)) == ()
+
+
+def test_acts_that_wait_are_listed_until_they_are_recorded(reopen: Reopen) -> None:
+    acts = [replace(ACT, order_id=bytes([order]) * 16, counter=counter) for order in (2, 1) for counter in (1, 0)]
+    with reopen().transaction() as state:
+        for act in acts:
+            state.save_act(act)
+    store = reopen()
+    waiting = store.unrecorded_acts(most=3)
+    assert [(act.order_id[0], act.counter) for act in waiting] == [(1, 0), (1, 1), (2, 0)]
+    with store.transaction() as state:
+        for act in waiting:
+            state.save_act(replace(act, is_recorded=True))
+    assert [(act.order_id[0], act.counter) for act in reopen().unrecorded_acts(most=3)] == [(2, 1)]
+
+
+def test_a_batch_is_kept_for_its_request_and_goes_at_its_time(reopen: Reopen) -> None:
+    later = replace(BATCH, request=b"r" * 32, expires_at=LATER)
+    save(reopen(), REDEEMED)
+    with reopen().transaction() as state:
+        for batch in (replace(BATCH, sealed=b"former"), BATCH, later):
+            state.save_batch(batch)
+    with reopen().transaction() as state:
+        assert state.batch(ORDER.order_id, BATCH.request) == BATCH
+        assert state.batch(ORDER.order_id, b"x" * 32) is None
+    reopen().forget_expired(SOON)
+    with reopen().transaction() as state:
+        assert state.batch(ORDER.order_id, BATCH.request) is None
+        assert state.batch(ORDER.order_id, later.request) == later
+        state.forget_grants(ORDER.order_id)
+    with reopen().transaction() as state:
+        assert state.batch(ORDER.order_id, later.request) is None
+
+
+def test_an_order_goes_with_its_acts_and_not_before_they_are_recorded(reopen: Reopen) -> None:
+    save(reopen(), REDEEMED)
+    with reopen().transaction() as state:
+        state.save_act(ACT)
+        state.save_batch(BATCH)
+    reopen().forget_expired(MUCH_LATER)
+    with reopen().transaction() as state:
+        assert state.order(ORDER.order_id) is not None
+        state.save_act(replace(ACT, is_recorded=True))
+    reopen().forget_expired(MUCH_LATER)
+    with reopen().transaction() as state:
+        assert state.order(ORDER.order_id) is None
+        assert tuple(state.acts(ORDER.order_id)) == ()
 
 
 def test_a_value_is_used_once(reopen: Reopen) -> None:

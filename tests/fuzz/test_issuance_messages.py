@@ -40,6 +40,7 @@ from diptych.protocols.openid4vci.metadata import (
 from diptych.protocols.openid4vci.nonce import NonceResponse, parse_nonce_response
 from diptych.protocols.openid4vci.offer import CredentialOffer, TxCode, parse_offer
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest, parse_token_request
+from tests.recording import recorded_batch
 
 KEY = generate_signer()
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
@@ -91,6 +92,9 @@ PARSERS = {
         CredentialRequest("a", ("x.y.z",), ResponseEncryption(KEY.public_key, "A256GCM", "kid")),
     ),
     "credential response": Parser(parse_credential_response, CredentialResponse((b"one", b"two"))),
+    "credential response with a receipt": Parser(
+        parse_credential_response, CredentialResponse((b"one",), recorded_batch(1))
+    ),
     "nonce": Parser(parse_nonce_response, NonceResponse("nonce")),
     "issuer metadata": Parser(
         lambda data: parse_issuer_metadata(data, expected_issuer=ISSUER),

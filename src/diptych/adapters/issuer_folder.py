@@ -2,6 +2,7 @@
 
 keys.json  root.key.pem  signers/*.key.pem  trust.json      roots and signers: see `issuer_keys`
 nonce.key  request.key.pem      for nonces of ours, for encrypted requests
+log.policy  log.key.pem  log.pub.pem    the public log, and the key that records in it: see `log_writer`
 officers/*.pem                  public keys of officers whose orders are honoured
 emergencies/*.txt               orders to be approved again after a key was lost: see `approval_list`
 """
@@ -10,10 +11,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from diptych.adapters import issuer_keys
+from diptych.adapters import issuer_keys, log_writer
 from diptych.adapters.issuer_keys import IssuerKeys
 from diptych.adapters.keys import file
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
@@ -22,11 +24,21 @@ from diptych.crypto.signing import PublicKey, SoftwareSigner, generate_signer
 from diptych.errors import Conflict, FormatError, Unavailable
 from diptych.formats.catalogue.model import Catalogue
 from diptych.formats.order.signed import officer_fingerprint
+from diptych.formats.tlog.policy import Policy
 from diptych.private import Secret
 
 DATABASE = "issuer.sqlite"
 TRUST = issuer_keys.TRUST
+LOG_KEY = "log.key.pem"
 NONCE_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class JoinedLog:
+    """The log that an issuer records in: its policy, and where it is if that does not say it."""
+
+    policy: Policy
+    url: str | None
 
 
 def create(
@@ -35,6 +47,7 @@ def create(
     url: str,
     country: str,
     settings: tuple[str, str],
+    log: JoinedLog | None,
     catalogue: Catalogue,
     officers: Collection[PublicKey],
     key: str | None,
@@ -44,7 +57,8 @@ def create(
 ) -> None:
     """A new issuer's folder, whole or not at all; `Conflict` if something is there already.
 
-    `settings` is the settings file's name and text; `key` a `pkcs11:` URI where the signers' keys are to be in a token.
+    `settings` is the settings file's name and text; `key` a `pkcs11:` URI where the signers' keys are to be in a token;
+    `log` None for an issuer that is to work without one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
@@ -53,7 +67,8 @@ def create(
         _fill(beside, keys, country=country, key=key, now=now, entropy=entropy)
         for officer in officers:
             add_officer(beside, officer)
-        (beside / settings[0]).write_text(settings[1], encoding="utf-8")
+        about_log = _join(beside, log, key=key, access=access)
+        (beside / settings[0]).write_text(settings[1] + about_log, encoding="utf-8")
         beside.rename(folder)  # replaces an empty folder, and nothing else
     except OSError as error:
         if folder.exists():
@@ -61,6 +76,21 @@ def create(
         raise Unavailable("issuer.folder", f"the folder cannot be made: {error.strerror}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def join_log(folder: Path, settings_file: str, log: JoinedLog | None, *, key: str | None, access: TokenAccess) -> None:
+    """Let an issuer that was made without a word about a log record in one from its next start on, or do without.
+
+    `Conflict` if its settings say something about a log already.
+    """
+    path = folder / settings_file
+    text = path.read_text(encoding="utf-8")
+    if log_writer.names_in(text):
+        raise Conflict(
+            "issuer.log_set", f"{settings_file} says something about a log already: change it there, by hand"
+        )
+    about_log = _join(folder, log, key=key, access=access)
+    file.replace_file(path, (text if text.endswith("\n") else text + "\n").encode() + about_log.encode())
 
 
 def add_officer(folder: Path, officer: PublicKey) -> str:
@@ -106,6 +136,12 @@ def _fill(folder: Path, keys: IssuerKeys, *, country: str, key: str | None, now:
     file.write_signer(folder / "request.key.pem", generate_signer())
     _write_secret(folder / "nonce.key", entropy(NONCE_KEY_BYTES))
     keys.create(country=country, key=key, now=now, entropy=entropy)
+
+
+def _join(folder: Path, log: JoinedLog | None, *, key: str | None, access: TokenAccess) -> str:
+    if log is None:
+        return log_writer.settings_text(without_log=True)
+    return log_writer.join(folder, log.policy, url=log.url, key=key, key_file=LOG_KEY, access=access)
 
 
 def _write_secret(path: Path, data: bytes) -> None:

@@ -64,7 +64,7 @@ def create_log(
     def fill(beside: Path) -> None:
         ed25519, ml_dsa_44 = _make_keys(beside, LOG, origin, url, entropy)
         policy = require_both(
-            log=Keyholder("log", ed25519, ml_dsa_44),
+            log=Keyholder("log", ed25519, ml_dsa_44, url),
             witnesses=[Keyholder(f"w{i}", one.ed25519, one.ml_dsa_44, one.url) for i, one in enumerate(known, 1)],
             threshold=threshold,
         )

@@ -7,19 +7,34 @@ from typing import TYPE_CHECKING
 from diptych.app.given import token_access
 from diptych.app.listening import ADMIN_AT_ONCE, LOOPBACK, check_tls, role_tls
 from diptych.config import SETTINGS_FILE, read_issuer
+from diptych.errors import FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
+    from diptych.adapters.issuer_folder import JoinedLog
     from diptych.adapters.issuer_keys import IssuerKeys
+    from diptych.config import IssuerSettings
+    from diptych.roles.issuer.acts import PublicLog
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
+
+RECORDING_SECONDS = 10.0
+"""How long a request waits for the log: less than `Limits.total_seconds`, so that its client is told."""
 
 
 class IssuerRoom:
     """Builds issuers."""
 
     def new_issuer(
-        self, folder: Path, url: str, officer_keys: Sequence[Path], country: str, key: str | None = None
+        self,
+        folder: Path,
+        url: str,
+        officer_keys: Sequence[Path],
+        country: str,
+        key: str | None = None,
+        *,
+        log_policy: Path | None,
+        log: str | None = None,
     ) -> Path:
         import json
         import os
@@ -45,6 +60,7 @@ class IssuerRoom:
             url=location.text,
             country=country,
             settings=(SETTINGS_FILE, "\n".join(lines)),
+            log=_joined(log_policy, log),
             catalogue=load_catalogue(),
             officers=[file.read_public_key(path) for path in officer_keys],
             key=key,
@@ -60,6 +76,12 @@ class IssuerRoom:
 
         read_issuer(folder)  # is it an issuer's folder at all?
         return issuer_folder.add_officer(folder, file.read_public_key(key_file))
+
+    def join_log(self, folder: Path, log_policy: Path | None, log: str | None = None, key: str | None = None) -> None:
+        from diptych.adapters import issuer_folder
+
+        read_issuer(folder)  # is it an issuer's folder at all?
+        issuer_folder.join_log(folder, SETTINGS_FILE, _joined(log_policy, log), key=key, access=token_access())
 
     def issuer_trust(self, folder: Path) -> bytes:
         return _issuer_keys(folder).trust()
@@ -160,6 +182,8 @@ class IssuerRoom:
         preload(location)  # once here, and not again in every child
         catalogue = load_catalogue(settings.catalogue)
 
+        open_log = _way_into_log(folder, settings)
+
         # Which key signs is looked up in each child: a new one signs from the next request on.
         signers = CurrentDocumentSigners(_issuer_keys(folder), lambda: datetime.now(UTC))
 
@@ -175,10 +199,15 @@ class IssuerRoom:
                 store=DatabaseIssuerStore(open_database(location, ROLE, migrates=False)),
                 nonce_key=issuer_folder.read_nonce_key(folder),
                 request_key=issuer_folder.read_request_key(folder),
+                log=open_log(),
             )
 
         def sweep() -> None:
             open_issuer().sweep(datetime.now(UTC))
+
+        def look_after() -> None:
+            sweep()
+            open_issuer().record_waiting()  # last: a log that is down keeps nobody from deleting
 
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
         counters = Counters()
@@ -200,11 +229,57 @@ class IssuerRoom:
         one_request.serve(
             doors,
             limits=one_request.Limits(),
-            chore=sweep,
+            chore=look_after,
             chore_seconds=60.0,
             announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
             journal=written,
         )
+
+
+def _joined(policy: Path | None, url: str | None) -> "JoinedLog | None":
+    from diptych.adapters import log_writer
+    from diptych.adapters.issuer_folder import JoinedLog
+
+    return None if policy is None else JoinedLog(log_writer.read_policy(policy), url)
+
+
+def _way_into_log(folder: Path, settings: "IssuerSettings") -> "Callable[[], PublicLog | None]":
+    """Opens the way into the log, with its key: for children. What is wrong with it is said now.
+
+    An issuer without a log is one that was told so: whoever forgot is not served.
+    """
+    import ssl
+
+    from diptych.adapters import log_writer
+    from diptych.roles.issuer.acts import PublicLog
+
+    if settings.log_policy is None or settings.without_log:
+        if settings.log_policy is None and settings.without_log:
+            return lambda: None
+        raise FormatError(
+            "issuer.log",
+            "this issuer must record what it issues in a public log, and its settings name none. Run `diptych issuer"
+            f" join-log {folder} --log-policy FILE` with the log's policy, or --without-log to issue unseen"
+            if settings.log_policy is None
+            else "settings name a log (`log_policy`) and say that there is none (`without_log`): take one of them out",
+        )
+    policy = log_writer.read_policy(settings.log_policy)
+    log_writer.address_of(policy, settings.log)
+    tls = ssl.create_default_context()
+
+    def open_log() -> PublicLog:
+        recorder = log_writer.open_recorder(
+            folder,
+            policy,
+            url=settings.log,
+            key=settings.log_key,
+            access=token_access(),
+            seconds=RECORDING_SECONDS,
+            tls=tls,
+        )
+        return PublicLog(recorder, policy.digest)
+
+    return open_log
 
 
 def _issuer_keys(folder: Path) -> "IssuerKeys":

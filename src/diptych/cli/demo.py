@@ -80,7 +80,8 @@ def tell(root: Path, commands: Commands) -> Story:
 
     commands.say("The officer, the issuer, the verifier and the wallet each make their keys and their own folder.")
     officer = commands.run("officer", "init", "officer", "--issuer", issuer_url)
-    commands.run("issuer", "init", "issuer", "--url", issuer_url, "--officer-key", str(officer["public_key"]))
+    officer_key = ("--officer-key", str(officer["public_key"]))
+    commands.run("issuer", "init", "issuer", "--url", issuer_url, *officer_key, "--without-log")
     commands.run("verifier", "init", "verifier", "--url", verifier_url, "--trust", "issuer/trust.json")
     trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
     commands.run("wallet", "init", "--wallet", "wallet", *trust)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from diptych import config
 from diptych.cli import issuer_keys
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit
@@ -18,6 +19,18 @@ issuer.command("rotate-signer")(issuer_keys.rotate_signer)
 issuer.command("rotate-root")(issuer_keys.rotate_root)
 issuer.command()(issuer_keys.emergency)
 
+PUBLIC_KEY = "log.pub.pem"
+LogPolicy = Annotated[
+    Path | None,
+    typer.Option(help="The policy of the public log that everything issued is recorded in (c2sp.org/tlog-policy)."),
+]
+LogUrl = Annotated[str | None, typer.Option("--log", help="Where that log is, if its policy does not say it.")]
+WithoutLog = Annotated[
+    bool,
+    typer.Option(
+        "--without-log", envvar=config.variable("issuer", "without_log"), help="Issue although nobody can see it."
+    ),
+]
 KeyFile = Annotated[Path, typer.Argument(help="The officer's public key (PEM).", show_default=False)]
 
 
@@ -33,20 +46,70 @@ def init(
         list[Path] | None, typer.Option(help="An officer's public key (PEM); may be given more than once.")
     ] = None,
     country: Annotated[str, typer.Option(help="The issuing country (ISO 3166-1), in the certificates.")] = "UT",
+    log_policy: LogPolicy = None,
+    log: LogUrl = None,
+    without_log: WithoutLog = False,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new issuer: its root, a signer for each document type, its settings."""
+    """Make a new issuer: its root, a signer for each document type, its settings.
+
+    It records everything it issues in a public log: name one by its policy.
+    """
     rooms: Rooms = context.obj
-    trust_file = rooms.new_issuer(folder, url, officer_key or [], country, key)
+    _expect_choice(log_policy, without_log)
+    trust_file = rooms.new_issuer(
+        folder, url, officer_key or [], country, key, log_policy=None if without_log else log_policy, log=log
+    )
+    writer = None if without_log else folder / PUBLIC_KEY
     emit(
-        {"folder": str(folder), "url": url.rstrip("/"), "trust": str(trust_file)},
+        {
+            "folder": str(folder),
+            "url": url.rstrip("/"),
+            "trust": str(trust_file),
+            "log_writer": None if writer is None else str(writer),
+        },
         as_json=as_json,
         prose=lambda: typer.echo(
             f"The issuer is ready in {folder}. Wallets and verifiers take {trust_file}.\n"
+            f"{_about_log(writer)}"
             f"Start it with: diptych serve issuer {folder}"
         ),
     )
+
+
+@issuer.command("join-log")
+def join_log(
+    context: typer.Context,
+    folder: Folder,
+    *,
+    log_policy: LogPolicy = None,
+    log: LogUrl = None,
+    without_log: WithoutLog = False,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an issuer that was made before there was a log record in one, from its next start on."""
+    rooms: Rooms = context.obj
+    _expect_choice(log_policy, without_log)
+    rooms.join_log(folder, None if without_log else log_policy, log, key)
+    writer = None if without_log else folder / PUBLIC_KEY
+    emit(
+        {"log_writer": None if writer is None else str(writer)},
+        as_json=as_json,
+        prose=lambda: typer.echo(f"{_about_log(writer)}Start it again: diptych serve issuer {folder}"),
+    )
+
+
+def _expect_choice(log_policy: Path | None, without_log: bool) -> None:
+    if (log_policy is None) == (not without_log):
+        raise typer.BadParameter("name the public log with --log-policy FILE, or say --without-log")
+
+
+def _about_log(writer: Path | None) -> str:
+    if writer is None:
+        return "It issues without a public log: nobody can see what it issues.\n"
+    return f"The log lets it record after: diptych log admit LOG {writer} --actor issuer\n"
 
 
 @issuer.command()

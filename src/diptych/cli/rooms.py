@@ -43,9 +43,24 @@ class Rooms(Protocol):
         ...
 
     def new_issuer(
-        self, folder: Path, url: str, officer_keys: Sequence[Path], country: str, key: str | None = None
+        self,
+        folder: Path,
+        url: str,
+        officer_keys: Sequence[Path],
+        country: str,
+        key: str | None = None,
+        *,
+        log_policy: Path | None,
+        log: str | None = None,
     ) -> Path:
-        """Make an issuer's folder, whole or not at all; the path of its trust file. `Conflict` if one is there."""
+        """Make an issuer's folder, whole or not at all; the path of its trust file. `Conflict` if one is there.
+
+        It records in the log of `log_policy`, at `log` if that does not say where; None: it is to issue without one.
+        """
+        ...
+
+    def join_log(self, folder: Path, log_policy: Path | None, log: str | None = None, key: str | None = None) -> None:
+        """Let an issuer whose settings say nothing about a log record in one, or do without, from its next start on."""
         ...
 
     def add_officer(self, folder: Path, key_file: Path) -> str:

@@ -1,5 +1,6 @@
 """A writer's way to the log over HTTP (docs/spec/recording.md): submits, and believes only what verifies."""
 
+import ssl
 from collections.abc import Sequence
 
 import httpx
@@ -20,14 +21,27 @@ class HttpRecorder:
     """Records entries in the log called `origin` at `url`, in the name of `signer`."""
 
     def __init__(
-        self, url: str, *, origin: str, signer: Signer, policy: Policy, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        *,
+        origin: str,
+        signer: Signer,
+        policy: Policy,
+        seconds: float = TIMEOUT_SECONDS,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """`seconds` bounds each wait; `tls`, made before, spares a process that records once from making it."""
         self._entries = parse_url(url.rstrip("/")).text + submission.PATH
         self._origin = origin
         self._signer = signer
         self._policy = policy
         self._client = httpx.Client(
-            transport=transport, timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
+            transport=transport,
+            timeout=seconds,
+            verify=True if tls is None else tls,
+            follow_redirects=False,
+            trust_env=False,
         )
 
     def record(self, entries: Sequence[Entry]) -> tuple[LogProof, ...]:

@@ -15,7 +15,18 @@ from sqlalchemy.exc import IntegrityError
 
 from diptych.adapters.storage.engine import hold, hold_rows, insert_unless_there, transaction
 from diptych.errors import Conflict
-from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RedeemedOrder, RefreshGrant, StoredOrder
+from diptych.formats.tlog.label import ChainElement
+from diptych.private import Secret
+from diptych.roles.issuer.model import (
+    AccessGrant,
+    Incident,
+    KeptBatch,
+    OrderState,
+    QueuedAct,
+    RedeemedOrder,
+    RefreshGrant,
+    StoredOrder,
+)
 
 ROLE = "issuer"
 
@@ -35,6 +46,8 @@ _ORDERS = sa.Table(
     sa.Column("tries", sa.Integer),
     sa.Column("redeemed_by", sa.Text),
     sa.Column("renewable_until", sa.BigInteger),
+    sa.Column("chain", sa.LargeBinary),
+    sa.Column("chain_counter", sa.BigInteger),
 )
 _ACCESS = sa.Table(
     "access_grants",
@@ -62,6 +75,24 @@ _USED_ONCE = sa.Table(
     sa.Column("value", sa.LargeBinary, primary_key=True),
     sa.Column("expires_at", sa.BigInteger),
 )
+_ACTS = sa.Table(
+    "acts",
+    _METADATA,
+    sa.Column("order_id", sa.LargeBinary, primary_key=True),
+    sa.Column("counter", sa.BigInteger, primary_key=True),
+    sa.Column("entry", sa.LargeBinary),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("is_recorded", sa.Boolean),
+)
+_BATCHES = sa.Table(
+    "batches",
+    _METADATA,
+    sa.Column("order_id", sa.LargeBinary, primary_key=True),
+    sa.Column("request", sa.LargeBinary, primary_key=True),
+    sa.Column("counter", sa.BigInteger),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("sealed", sa.LargeBinary),
+)
 _INCIDENTS = sa.Table(
     "incidents",
     _METADATA,
@@ -86,7 +117,11 @@ class DatabaseIssuerStore:
     def forget_expired(self, now: datetime) -> None:
         moment = _seconds(now)
         unredeemed = _ORDERS.c.state.in_([OrderState.OFFERED, OrderState.VOID])
-        over = sa.or_(sa.and_(unredeemed, _ORDERS.c.expires_at <= moment), _ORDERS.c.renewable_until <= moment)
+        is_waiting = sa.exists().where(_ACTS.c.order_id == _ORDERS.c.order_id, _ACTS.c.is_recorded.is_(False))
+        over = sa.and_(
+            sa.or_(sa.and_(unredeemed, _ORDERS.c.expires_at <= moment), _ORDERS.c.renewable_until <= moment),
+            ~is_waiting,
+        )
         over_ids = sa.select(_ORDERS.c.order_id).where(over)
         has_late_code = sa.and_(_ORDERS.c.expires_at <= moment, _ORDERS.c.code_wrap_full.is_not(None))
         opened_by_token = sa.exists().where(_ACCESS.c.order_id == _ORDERS.c.order_id, _ACCESS.c.wrap_full.is_not(None))
@@ -98,13 +133,14 @@ class DatabaseIssuerStore:
             hold(connection, "issuer sweep")
             hold_rows(connection, sa.select(_ORDERS.c.order_id).where(due))
             connection.execute(sa.delete(_ACCESS).where(_ACCESS.c.expires_at <= moment))
-            for table in (_ACCESS, _REFRESH):
+            for table in (_ACCESS, _REFRESH, _BATCHES, _ACTS):
                 connection.execute(sa.delete(table).where(table.c.order_id.in_(over_ids)))
             connection.execute(sa.delete(_ORDERS).where(over))
             connection.execute(
                 sa.update(_ORDERS).where(has_late_code).values(code_wrap_full=None, code_wrap_renewal=None)
             )
             connection.execute(sa.update(_ORDERS).where(is_closed, ~opened_by_token).values(sealed_full=None))
+            connection.execute(sa.delete(_BATCHES).where(_BATCHES.c.expires_at <= moment))
             # Last: whoever uses one of these again waits for the sweep, which then waits for nobody.
             connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
 
@@ -121,6 +157,11 @@ class DatabaseIssuerStore:
         return tuple(
             RedeemedOrder(bytes(row.order_id), _moment(row.expires_at), _moment(row.renewable_until)) for row in rows
         )
+
+    def unrecorded_acts(self, *, most: int) -> Sequence[QueuedAct]:
+        query = sa.select(_ACTS).where(_ACTS.c.is_recorded.is_(False)).order_by(_ACTS.c.order_id, _ACTS.c.counter)
+        with transaction(self._engine) as connection:
+            return tuple(_act(row) for row in connection.execute(query.limit(most)).all())
 
     def incidents(self) -> Sequence[Incident]:
         with transaction(self._engine) as connection:
@@ -160,6 +201,8 @@ class _DatabaseTransaction:
             "tries": order.tries,
             "redeemed_by": order.redeemed_by,
             "renewable_until": None if order.renewable_until is None else _seconds(order.renewable_until),
+            "chain": None if order.chain is None else order.chain.secret.reveal(),
+            "chain_counter": None if order.chain is None else order.chain.counter,
         }
         try:
             updated = self._connection.execute(
@@ -227,8 +270,35 @@ class _DatabaseTransaction:
         return self._refresh_where(_REFRESH.c.order_id == order_id)
 
     def forget_grants(self, order_id: bytes) -> None:
-        for table in (_ACCESS, _REFRESH):
+        for table in (_ACCESS, _REFRESH, _BATCHES):
             self._connection.execute(sa.delete(table).where(table.c.order_id == order_id))
+
+    def acts(self, order_id: bytes) -> Sequence[QueuedAct]:
+        query = sa.select(_ACTS).where(_ACTS.c.order_id == order_id).order_by(_ACTS.c.counter)
+        return tuple(_act(row) for row in self._connection.execute(query).all())
+
+    def save_act(self, act: QueuedAct) -> None:
+        self._save(
+            _ACTS,
+            {"order_id": act.order_id, "counter": act.counter},
+            {"entry": act.entry, "sealed": act.sealed, "is_recorded": act.is_recorded},
+        )
+
+    def batch(self, order_id: bytes, request: bytes) -> KeptBatch | None:
+        query = sa.select(_BATCHES).where(_BATCHES.c.order_id == order_id, _BATCHES.c.request == request)
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        return KeptBatch(
+            bytes(row.order_id), bytes(row.request), row.counter, _moment(row.expires_at), bytes(row.sealed)
+        )
+
+    def save_batch(self, batch: KeptBatch) -> None:
+        self._save(
+            _BATCHES,
+            {"order_id": batch.order_id, "request": batch.request},
+            {"counter": batch.counter, "expires_at": _seconds(batch.expires_at), "sealed": batch.sealed},
+        )
 
     def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
         return insert_unless_there(self._connection, _USED_ONCE, {"value": value, "expires_at": _seconds(expires_at)})
@@ -237,6 +307,12 @@ class _DatabaseTransaction:
         self._connection.execute(
             sa.insert(_INCIDENTS).values(order_id=incident.order_id, kind=incident.kind, at=_seconds(incident.at))
         )
+
+    def _save(self, table: sa.Table, key: dict[str, object], values: dict[str, object]) -> None:
+        """Insert, or replace the row of this key."""
+        of_key = [table.c[name] == value for name, value in key.items()]
+        if self._connection.execute(sa.update(table).where(*of_key).values(values)).rowcount == 0:
+            self._connection.execute(sa.insert(table).values({**key, **values}))
 
     def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
         row = self._connection.execute(sa.select(_ORDERS).where(condition).with_for_update()).first()
@@ -285,7 +361,12 @@ def _order(row: Row[tuple[object, ...]]) -> StoredOrder:
         tries=row.tries,
         redeemed_by=row.redeemed_by,
         renewable_until=None if row.renewable_until is None else _moment(row.renewable_until),
+        chain=None if row.chain is None else ChainElement(Secret(row.chain), row.chain_counter),
     )
+
+
+def _act(row: Row[tuple[object, ...]]) -> QueuedAct:
+    return QueuedAct(bytes(row.order_id), row.counter, bytes(row.entry), bytes(row.sealed), bool(row.is_recorded))
 
 
 def _bytes(value: bytes | None) -> bytes | None:

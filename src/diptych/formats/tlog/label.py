@@ -8,12 +8,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from diptych.crypto import sealing
 from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError
 from diptych.private import Secret
 
 ELEMENT_BYTES = 32
 MAX_COUNTER = 2**32 - 1
+
+_DERIVED = b"diptych label chain 1"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class ChainElement:
     def label(self) -> bytes:
         """`label_i`, public once it stands in the log."""
         return _hash(b"label", self.secret)
+
+    @property
+    def sealing_key(self) -> Secret:
+        """The key under which the writer keeps the i-th act: it forgets it with `c_i`, and `c_0` leads to it again."""
+        return Secret(_hash(b"act", self.secret))
 
     def next(self) -> "ChainElement":
         """`c_{i+1}`. Whoever keeps it and forgets this one can no longer name this one's label."""
@@ -56,6 +64,14 @@ class ChainElement:
 def new_chain(entropy: Entropy) -> ChainElement:
     """A fresh `c_0`."""
     return ChainElement(Secret(entropy(ELEMENT_BYTES)))
+
+
+def derived_chain(key: Secret, *, subject: bytes) -> ChainElement:
+    """The `c_0` of a subject with a key of its own: for a writer that has this key only while the subject is there.
+
+    HKDF-SHA256 (RFC 5869), salt `subject`.
+    """
+    return ChainElement(sealing.derive(key, salt=subject, info=_DERIVED))
 
 
 def _hash(purpose: bytes, element: Secret) -> bytes:

@@ -14,12 +14,14 @@ from diptych.errors import FormatError, VerificationError
 from diptych.formats import base64url, strict_json
 from diptych.formats.jose import jwe, jwk
 from diptych.formats.strict_json import Json
+from diptych.protocols.openid4vci import recorded
 from diptych.protocols.openid4vci.errors import (
     INVALID_CREDENTIAL_REQUEST,
     INVALID_ENCRYPTION_PARAMETERS,
     INVALID_PROOF,
     UNKNOWN_CREDENTIAL_IDENTIFIER,
 )
+from diptych.protocols.openid4vci.recorded import RecordedBatch
 
 MEDIA_TYPE = "application/json"
 ENCRYPTED_MEDIA_TYPE = "application/jwt"  # 10: an encrypted message is a JWT
@@ -77,14 +79,21 @@ def parse_credential_request(body: bytes) -> CredentialRequest:
 
 @dataclass(frozen=True)
 class CredentialResponse:
-    """The issued documents, each an encoded `IssuerSigned`, in the order of the request's proofs."""
+    """The issued documents, each an encoded `IssuerSigned`, in the order of the request's proofs.
+
+    `recorded` shows that issuing them stands in the public log, where the issuer has one.
+    """
 
     credentials: tuple[bytes, ...]
+    recorded: RecordedBatch | None = None
 
     def encode(self) -> bytes:
         """The JSON body (appendix A.2.4: base64url of the CBOR); `Cache-Control: no-store`."""
         credentials: list[Json] = [{"credential": base64url.encode(credential)} for credential in self.credentials]
-        return strict_json.encode({"credentials": credentials})
+        members: dict[str, Json] = {"credentials": credentials}
+        if self.recorded is not None:
+            members[recorded.MEMBER] = self.recorded.encode()
+        return strict_json.encode(members)
 
 
 def parse_credential_response(body: bytes) -> CredentialResponse:
@@ -100,7 +109,8 @@ def parse_credential_response(body: bytes) -> CredentialResponse:
         if not isinstance(item, dict):
             raise FormatError("credential.credentials", "each of 'credentials' must be an object")
         found.append(base64url.decode(strict_json.text(item, "credential")))
-    return CredentialResponse(tuple(found))
+    beside = members.get(recorded.MEMBER)
+    return CredentialResponse(tuple(found), None if beside is None else recorded.parse_recorded(beside))
 
 
 def encrypt_request(request: CredentialRequest, recipient: PublicKey, *, kid: str) -> bytes:

@@ -7,10 +7,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from itertools import islice
+from typing import Literal, TypeVar
 
 from diptych.errors import Conflict, Unavailable
-from diptych.roles.issuer.model import AccessGrant, Incident, OrderState, RedeemedOrder, RefreshGrant, StoredOrder
+from diptych.roles.issuer.model import (
+    AccessGrant,
+    Incident,
+    KeptBatch,
+    OrderState,
+    QueuedAct,
+    RedeemedOrder,
+    RefreshGrant,
+    StoredOrder,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -20,9 +33,19 @@ class _Tables:
     refresh: dict[bytes, RefreshGrant] = field(default_factory=dict)
     seen: dict[bytes, datetime] = field(default_factory=dict)
     incidents: list[Incident] = field(default_factory=list)
+    acts: dict[tuple[bytes, int], QueuedAct] = field(default_factory=dict)
+    batches: dict[tuple[bytes, bytes], KeptBatch] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
-        return _Tables(dict(self.orders), dict(self.access), dict(self.refresh), dict(self.seen), list(self.incidents))
+        return _Tables(
+            dict(self.orders),
+            dict(self.access),
+            dict(self.refresh),
+            dict(self.seen),
+            list(self.incidents),
+            dict(self.acts),
+            dict(self.batches),
+        )
 
 
 class MemoryIssuerStore:
@@ -56,9 +79,11 @@ class MemoryIssuerStore:
             tables = state.tables
             _drop(tables.access, [key for key, grant in tables.access.items() if grant.expires_at <= now])
             _drop(tables.seen, [key for key, expires_at in tables.seen.items() if expires_at <= now])
+            _drop(tables.batches, [key for key, batch in tables.batches.items() if batch.expires_at <= now])
             for order in list(tables.orders.values()):
-                if _is_over(order, now):
+                if _is_over(order, now) and all(act.is_recorded for act in state.acts(order.order_id)):
                     state.forget_grants(order.order_id)
+                    _drop(tables.acts, [key for key in tables.acts if key[0] == order.order_id])
                     del tables.orders[order.order_id]
                 else:
                     tables.orders[order.order_id] = _without_what_nothing_opens(order, tables, now)
@@ -70,6 +95,10 @@ class MemoryIssuerStore:
             if order.order_id > after and order.renewable_until is not None and order.state is not OrderState.VOID
         ]
         return tuple(sorted(found, key=lambda order: order.order_id)[:most])
+
+    def unrecorded_acts(self, *, most: int) -> Sequence[QueuedAct]:
+        waiting = (act for _, act in sorted(self._tables.acts.items()) if not act.is_recorded)
+        return tuple(islice(waiting, most))
 
     def incidents(self) -> Sequence[Incident]:
         return tuple(self._tables.incidents)
@@ -117,6 +146,19 @@ class _MemoryTransaction:
     def forget_grants(self, order_id: bytes) -> None:
         _drop(self.tables.access, [k for k, grant in self.tables.access.items() if grant.order_id == order_id])
         _drop(self.tables.refresh, [k for k, grant in self.tables.refresh.items() if grant.order_id == order_id])
+        _drop(self.tables.batches, [key for key in self.tables.batches if key[0] == order_id])
+
+    def acts(self, order_id: bytes) -> Sequence[QueuedAct]:
+        return tuple(act for (owner, _), act in sorted(self.tables.acts.items()) if owner == order_id)
+
+    def save_act(self, act: QueuedAct) -> None:
+        self.tables.acts[act.order_id, act.counter] = act
+
+    def batch(self, order_id: bytes, request: bytes) -> KeptBatch | None:
+        return self.tables.batches.get((order_id, request))
+
+    def save_batch(self, batch: KeptBatch) -> None:
+        self.tables.batches[batch.order_id, batch.request] = batch
 
     def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
         if value in self.tables.seen:
@@ -142,8 +184,6 @@ def _is_over(order: StoredOrder, now: datetime) -> bool:
     return order.state in (OrderState.OFFERED, OrderState.VOID) and order.expires_at <= now
 
 
-def _drop(
-    table: dict[bytes, AccessGrant] | dict[bytes, RefreshGrant] | dict[bytes, datetime], keys: list[bytes]
-) -> None:
+def _drop(table: dict[K, V], keys: list[K]) -> None:
     for key in keys:
         del table[key]

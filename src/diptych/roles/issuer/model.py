@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from diptych.formats.tlog.label import ChainElement
+
 MAX_TRIES = 5
 ACCESS_LIFETIME = timedelta(minutes=10)
 REFRESH_LIFETIME = timedelta(days=365)  # HAIP 1.0, 4.4: a refresh token is not to be used for longer than a year
 NONCE_LIFETIME_SECONDS = 300
+BATCH_LIFETIME = timedelta(hours=1)  # as long, a lost answer brings the same documents by the same act
 
 
 class OrderState(StrEnum):
@@ -45,6 +48,8 @@ class StoredOrder:
     redeemed_by: str | None = None
     """The DPoP key (RFC 7638 thumbprint) that redeemed the code."""
     renewable_until: datetime | None = None
+    chain: ChainElement | None = field(default=None, repr=False)
+    """Under what the next act about this order stands in the log; None before the first."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,35 @@ class RefreshGrant:
     def is_superseded(self) -> bool:
         """Whether a successor was used."""
         return self.wrap_renewal is None
+
+
+@dataclass(frozen=True)
+class QueuedAct:
+    """An act about an order, kept until it stands in the log and for the citizen after that.
+
+    `sealed` is the act with its salt, under the chain element that the order no longer has: `c_0` alone opens it.
+    """
+
+    order_id: bytes
+    counter: int
+    entry: bytes
+    sealed: bytes = field(repr=False)
+    is_recorded: bool = False
+
+
+@dataclass(frozen=True)
+class KeptBatch:
+    """Documents that were signed and whose answer may not have arrived: for the same request they are given again.
+
+    `request` is a digest of the document type and the device keys; `counter` that of the act they were issued by.
+    Sealed as the act is.
+    """
+
+    order_id: bytes
+    request: bytes
+    counter: int
+    expires_at: datetime
+    sealed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the issuer needs from outside, in its own words: memory, and a signing key for each document type."""
+"""What the issuer needs from outside: memory, a signing key for each document type, a way into the public log."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Protocol
 
 from diptych.crypto.signing import Signer
-from diptych.roles.issuer.model import AccessGrant, Incident, RedeemedOrder, RefreshGrant, StoredOrder
+from diptych.formats.tlog.entry import Entry
+from diptych.formats.tlog.proof import LogProof
+from diptych.roles.issuer.model import (
+    AccessGrant,
+    Incident,
+    KeptBatch,
+    QueuedAct,
+    RedeemedOrder,
+    RefreshGrant,
+    StoredOrder,
+)
 
 
 class IssuerTransaction(Protocol):
@@ -54,7 +64,23 @@ class IssuerTransaction(Protocol):
         ...
 
     def forget_grants(self, order_id: bytes) -> None:
-        """Forget every token of an order."""
+        """Forget every token of an order, and every batch kept for it. Its acts stay."""
+        ...
+
+    def acts(self, order_id: bytes) -> Sequence[QueuedAct]:
+        """Every act about an order, in their order."""
+        ...
+
+    def save_act(self, act: QueuedAct) -> None:
+        """Insert the act, or replace the one of its order and counter."""
+        ...
+
+    def batch(self, order_id: bytes, request: bytes) -> KeptBatch | None:
+        """The batch that was signed for this request, expired or not, if it was not forgotten yet."""
+        ...
+
+    def save_batch(self, batch: KeptBatch) -> None:
+        """Insert the batch, or replace the one of its order and request."""
         ...
 
     def use_once(self, value: bytes, *, expires_at: datetime) -> bool:
@@ -81,8 +107,9 @@ class IssuerStore(Protocol):
     def forget_expired(self, now: datetime) -> None:
         """Delete what can no longer be used, in one transaction of its own; twice is once:
 
-        - access tokens and remembered values past their time;
-        - offered and void orders past theirs, and every order past `renewable_until`, with all their tokens;
+        - access tokens, batches and remembered values past their time;
+        - offered and void orders past theirs, and every order past `renewable_until`, with all their tokens and acts,
+          once all of these are recorded;
         - the code wraps of a redeemed order whose code has expired;
         - the full ciphertext of every order that neither a code wrap nor an access token can open any more.
         """
@@ -92,8 +119,23 @@ class IssuerStore(Protocol):
         """Orders redeemed and not void whose id is above `after`, by id, `most` of them at most. Changes nothing."""
         ...
 
+    def unrecorded_acts(self, *, most: int) -> Sequence[QueuedAct]:
+        """Acts that are not in the log yet, an order's own in their order, `most` of them at most. Changes nothing."""
+        ...
+
     def incidents(self) -> Sequence[Incident]:
         """Every incident recorded, oldest first."""
+        ...
+
+
+class Recorder(Protocol):
+    """The way into the public log."""
+
+    def record(self, entries: Sequence[Entry]) -> Sequence[LogProof]:
+        """A receipt for each entry, verified under the issuer's own policy, once all are public under witnesses.
+
+        Twice is once. Raises a `DiptychError` otherwise: then it is not known whether they stand.
+        """
         ...
 
 

@@ -45,10 +45,19 @@ from diptych.protocols.openid4vci.metadata import (
 )
 from diptych.protocols.openid4vci.nonce import NonceResponse
 from diptych.protocols.openid4vci.token import GRANT_TYPES, TokenRequest
+from diptych.roles.issuer.acts import PublicLog, is_open, mark_recorded, record_waiting
+from diptych.roles.issuer.batches import issue_batch
 from diptych.roles.issuer.copies import sign_copies
 from diptych.roles.issuer.model import NONCE_LIFETIME_SECONDS, OrderState, StoredOrder
 from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction
-from diptych.roles.issuer.tokens import OrderKeys, redeem_code, refresh, use_access_token
+from diptych.roles.issuer.tokens import (
+    OrderKeys,
+    confirm_access,
+    no_access,
+    redeem_code,
+    refresh,
+    use_access_token,
+)
 
 TOKENS_PATH = "/token"
 NONCES_PATH = "/nonce"
@@ -81,6 +90,8 @@ class Issuer:
     nonce_key: Secret = field(repr=False)
     request_key: SoftwareSigner | None = None
     """The key to which wallets may encrypt credential requests; without it, neither requests nor responses are."""
+    log: PublicLog | None = None
+    """Where acts are recorded before anything is handed out; None for an issuer that was told to do without."""
 
     def metadata(self) -> IssuerMetadata:
         """What wallets read first (OpenID4VCI 1.0, 12.2)."""
@@ -180,7 +191,13 @@ class Issuer:
         2. The type is one we issue, and there are no more proofs than we announce.
         3. Every key proof, under nonces of ours (OpenID4VCI 1.0, appendix F.4).
         4. In one transaction: the token opens the order; DPoP proof and nonces are used up; the order has a document
-           of this type, in the part that this token opens; and it still fits the catalogue.
+           of this type, in the part that this token opens; and it still fits the catalogue. The documents are signed,
+           and the act is queued: or the same request came before, and there they are.
+        5. The act stands in the public log, verified under our own policy. Meanwhile no transaction is open.
+        6. In one transaction: the order is not void by now; the token is confirmed, and what it was exchanged for ends.
+
+        Until 6., nothing was handed out, and whatever fails can be asked for again, by this token or by a new one.
+        Without a log there is no act: 4. and 6. are one.
         """
         # 1.
         proof = self._verify_dpop(dpop, CREDENTIALS_PATH, now=now, access_token=access_token)
@@ -203,22 +220,48 @@ class Issuer:
             check_nonce=lambda nonce: _ignore(self._c_nonces.check(nonce, now=now)),
             now=now,
         )
+        # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
+        device_keys = keys.public_keys[: document_type.copies]
         # 4. The documents are signed inside the transaction: they leave it together with what was used up.
         with self.store.transaction() as state:
-            order, order_keys = use_access_token(state, access_token, proof, now=now)
-            self._use_nonces(state, keys, now)
-            document = _ordered(order, order_keys, document_type)
-            return CredentialResponse(
-                sign_copies(
-                    document_type,
-                    document,
-                    # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
-                    keys.public_keys[: document_type.copies],
-                    document_signer=self.signers.signer_for(document_type.doc_type),
-                    now=now,
-                    entropy=entropy,
+            opened = use_access_token(state, access_token, proof, now=now)
+
+            def sign() -> tuple[bytes, ...]:
+                self._use_nonces(state, keys, now)
+                document = _ordered(opened.order, opened.keys, document_type)
+                signer = self.signers.signer_for(document_type.doc_type)
+                return sign_copies(
+                    document_type, document, device_keys, document_signer=signer, now=now, entropy=entropy
                 )
+
+            if self.log is None:
+                confirm_access(state, opened.grant)
+                return CredentialResponse(sign())
+            batch = issue_batch(
+                state,
+                opened,
+                document_type.id,
+                device_keys,
+                sign=sign,
+                policy_hash=self.log.policy_hash,
+                now=now,
+                entropy=entropy,
             )
+        # 5.
+        receipts = self.log.record(batch.waiting)
+        # 6.
+        with self.store.transaction() as state:
+            order = mark_recorded(state, opened.order.order_id, batch.waiting)
+            if not is_open(order):
+                raise no_access()
+            confirm_access(state, opened.grant)
+            acts = state.acts(opened.order.order_id)
+        return CredentialResponse(batch.credentials, batch.recorded(acts, receipts[-1]))
+
+    def record_waiting(self) -> None:
+        """Record what requests left in the queue that died or that the log did not answer; run it now and then."""
+        if self.log is not None:
+            record_waiting(self.store, self.log)
 
     def check(self) -> None:
         """Raises `Unavailable` if the issuer cannot work now."""

@@ -45,6 +45,20 @@ class OrderKeys:
     renewal: Secret
 
 
+@dataclass(frozen=True)
+class OpenedOrder:
+    """An order, what opened it, and the keys that it opened."""
+
+    order: StoredOrder
+    keys: OrderKeys
+    grant: AccessGrant
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether the token came from a refresh, which opens renewals only."""
+        return self.keys.full is None
+
+
 def redeem_code(
     state: IssuerTransaction, request: PreAuthorizedTokenRequest, proof: DpopProof, *, now: datetime, entropy: Entropy
 ) -> TokenResponse | DiptychError:
@@ -141,19 +155,12 @@ def refresh(
     )
 
 
-def use_access_token(
-    state: IssuerTransaction, access_token: Secret, proof: DpopProof, *, now: datetime
-) -> tuple[StoredOrder, OrderKeys]:
-    """The order and the keys that an access token opens; `VerificationError` "invalid_token" if it opens nothing.
-
-    Using it shows that the response which brought it arrived.
-    """
+def use_access_token(state: IssuerTransaction, access_token: Secret, proof: DpopProof, *, now: datetime) -> OpenedOrder:
+    """What an access token opens; `VerificationError` "invalid_token" if it opens nothing. To be confirmed."""
     grant = state.access_grant(hash_of(access_token))
     order = None if grant is None else state.order(grant.order_id)
     if grant is None or order is None or grant.expires_at <= now:
-        raise VerificationError(
-            "token.access", "this access token is not valid here or has expired", code=NOT_AUTHORIZED
-        )
+        raise no_access()
     if grant.jkt != proof.jkt:
         # RFC 9449 7.1: the key of the proof is the key of the token.
         raise VerificationError("token.binding", "this access token is bound to another key", code=NOT_AUTHORIZED)
@@ -164,10 +171,14 @@ def use_access_token(
         else unwrap_key(grant.wrap_full, access_token, order_id=order.order_id, part="full", purpose="access"),
         unwrap_key(grant.wrap_renewal, access_token, order_id=order.order_id, part="renewal", purpose="access"),
     )
+    return OpenedOrder(order, keys, grant)
+
+
+def confirm_access(state: IssuerTransaction, grant: AccessGrant) -> None:
+    """Something was handed out for this access token: that shows that the response which brought it arrived."""
     handed_out_with = state.refresh_grant(grant.refresh_hash)
     if handed_out_with is not None:
         confirm(state, handed_out_with)
-    return order, keys
 
 
 def confirm(state: IssuerTransaction, grant: RefreshGrant) -> None:
@@ -287,6 +298,11 @@ def _use_proof_once(state: IssuerTransaction, proof: DpopProof) -> None:
         raise VerificationError(
             "dpop.replayed", "this DPoP proof was used before: make a new one", code=INVALID_DPOP_PROOF
         )
+
+
+def no_access() -> VerificationError:
+    """The token opens nothing, or no longer."""
+    return VerificationError("token.access", "this access token is not valid here or has expired", code=NOT_AUTHORIZED)
 
 
 def _wrong_code() -> VerificationError:
