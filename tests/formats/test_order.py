@@ -16,6 +16,7 @@ from diptych.formats.cose import sign1
 from diptych.formats.order import codes, documents, sealed, signed, wraps
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import SealedOrder
+from diptych.formats.padding import SIZE_CLASSES
 from diptych.private import Personal, Secret
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -117,9 +118,9 @@ def test_orders_of_one_size_class_have_one_length() -> None:
         document = replace(LICENCE, attributes={"family_name": Personal(name)})
         return len(documents.encode_documents([document]))
 
-    assert length("A") == length("A" * 3000) == documents.SIZE_CLASSES[0]
-    assert length("A" * 5000) == documents.SIZE_CLASSES[1]
-    assert len(documents.encode_documents([])) == documents.SIZE_CLASSES[0]
+    assert length("A") == length("A" * 3000) == SIZE_CLASSES[0]
+    assert length("A" * 5000) == SIZE_CLASSES[1]
+    assert len(documents.encode_documents([])) == SIZE_CLASSES[0]
 
 
 def test_a_part_beyond_the_largest_size_class_is_refused() -> None:

@@ -4,9 +4,10 @@ Signatures are the 64-byte `r || s` of RFC 7518 3.4 and RFC 9053 2.1, determinis
 hashes are not offered: the allow-list is this file. Certificates sign through `cryptography` in `formats/x509`.
 """
 
+import hashlib
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -89,6 +90,29 @@ def verify(public_key: PublicKey, signature: bytes, message: bytes) -> None:
         public_key.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature as error:
         raise VerificationError("signature", "the signature does not match the message and key") from error
+
+
+def fingerprint(public_key: PublicKey) -> bytes:
+    """SHA-256 of the key's SubjectPublicKeyInfo (DER): the name by which statements and configuration call a key."""
+    return hashlib.sha256(encode_public_key(public_key)).digest()
+
+
+def encode_public_key(public_key: PublicKey) -> bytes:
+    """The SubjectPublicKeyInfo (DER), the exact inverse of `parse_public_key`."""
+    return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def parse_public_key(data: bytes) -> PublicKey:
+    """The P-256 key in a SubjectPublicKeyInfo (DER), in its one encoding; else `FormatError`."""
+    try:
+        key = serialization.load_der_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise FormatError("key.spki", "not a SubjectPublicKeyInfo of a P-256 key") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise FormatError("key.curve", "only P-256 keys are used here")
+    if encode_public_key(key) != data:
+        raise FormatError("key.spki", "not the one encoding of this key")
+    return key
 
 
 def public_key_from_coordinates(x: bytes, y: bytes) -> PublicKey:

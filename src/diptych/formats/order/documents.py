@@ -10,12 +10,10 @@ from datetime import datetime
 from diptych.errors import FormatError
 from diptych.formats import cbor
 from diptych.formats.cbor import CborValue, TDate, as_array, as_struct, as_tdate, as_text, as_text_map
+from diptych.formats.padding import pad, unpad
 from diptych.private import Personal
 
-SIZE_CLASSES = (4096, 16384, 65536, 262144, 1048576)
 MAX_DOCUMENTS = 32
-
-_LENGTH_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -28,37 +26,26 @@ class OrderedDocument:
 
 
 def encode_documents(documents: Sequence[OrderedDocument]) -> bytes:
-    """`length (4, big-endian) || CBOR || zeros`, as long as the smallest size class that holds it."""
-    body = cbor.encode({"documents": [_to_cbor(document) for document in documents]})
-    return len(body).to_bytes(_LENGTH_BYTES, "big") + body + bytes(_size_class(len(body)) - _LENGTH_BYTES - len(body))
+    """The CBOR of an order's part, padded to the smallest size class that holds it."""
+    return pad(cbor.encode({"documents": [document_to_cbor(document) for document in documents]}))
 
 
 def parse_documents(padded: bytes) -> tuple[OrderedDocument, ...]:
     """The exact inverse of `encode_documents`, or `FormatError`."""
-    if len(padded) not in SIZE_CLASSES:
-        raise FormatError("order.size", "an order's part is padded to a size class")
-    length = int.from_bytes(padded[:_LENGTH_BYTES], "big")
-    if length + _LENGTH_BYTES > len(padded) or _size_class(length) != len(padded):
-        raise FormatError("order.padding", "the part is not in the size class of its content")
-    if any(padded[_LENGTH_BYTES + length :]):
-        raise FormatError("order.padding", "the padding is not zeros")
-    members = as_struct(
-        cbor.decode(padded[_LENGTH_BYTES : _LENGTH_BYTES + length]), "order.part", required=("documents",)
-    )
-    documents = tuple(_from_cbor(value) for value in as_array(members["documents"], "order.documents"))
+    members = as_struct(cbor.decode(unpad(padded)), "order.part", required=("documents",))
+    return documents_from_cbor(members["documents"])
+
+
+def documents_from_cbor(value: CborValue) -> tuple[OrderedDocument, ...]:
+    """The documents in an array of them, one of each type; else `FormatError`."""
+    documents = tuple(_from_cbor(document) for document in as_array(value, "order.documents"))
     if len(documents) > MAX_DOCUMENTS or len({document.type_id for document in documents}) != len(documents):
         raise FormatError("order.documents", f"a part has at most {MAX_DOCUMENTS} documents, one of each type")
     return documents
 
 
-def _size_class(length: int) -> int:
-    for size in SIZE_CLASSES:
-        if length + _LENGTH_BYTES <= size:
-            return size
-    raise FormatError("order.size", f"an order's part has at most {SIZE_CLASSES[-1]} bytes: use a smaller portrait")
-
-
-def _to_cbor(document: OrderedDocument) -> dict[str, CborValue]:
+def document_to_cbor(document: OrderedDocument) -> dict[str, CborValue]:
+    """What `documents_from_cbor` reads one of."""
     return {
         "type": document.type_id,
         "valid_until": None if document.valid_until is None else TDate.of(document.valid_until),

@@ -14,8 +14,9 @@ from diptych.errors import FormatError
 from diptych.formats import cbor
 from diptych.formats.cbor import CborValue, TDate, as_bytes, as_struct, as_tdate, as_text, as_unsigned
 from diptych.formats.order.codes import TX_CODE_LENGTHS, both_codes, code_hash
-from diptych.formats.order.documents import SIZE_CLASSES, OrderedDocument, encode_documents, parse_documents
+from diptych.formats.order.documents import OrderedDocument, encode_documents, parse_documents
 from diptych.formats.order.wraps import ORDER_ID_BYTES, WRAP_BYTES, Part, wrap_key
+from diptych.formats.padding import SIZE_CLASSES
 from diptych.private import Secret
 
 VERSION = 1

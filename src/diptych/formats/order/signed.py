@@ -4,15 +4,12 @@ COSE_Sign1 (RFC 9052 4.2) whose payload is the sealed order. Which officers' key
 configuration; whether the order was seen before is left to its storage.
 """
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography.hazmat.primitives import serialization
-
 from diptych.crypto import algorithms
-from diptych.crypto.signing import PublicKey, Signer
+from diptych.crypto.signing import PublicKey, Signer, fingerprint
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats.cose import sign1
 from diptych.formats.cose.sign1 import UnverifiedSign1
@@ -48,8 +45,7 @@ class VerifiedOrder:
 
 def officer_fingerprint(public_key: PublicKey) -> bytes:
     """SHA-256 of the key's SubjectPublicKeyInfo: the name by which orders and configuration call an officer."""
-    spki = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).digest()
+    return fingerprint(public_key)
 
 
 def sign_order(order: SealedOrder, *, signer: Signer) -> UnverifiedSignedOrder:

@@ -4,15 +4,12 @@ COSE_Sign1 with ES256 (RFC 9052 4.2). Sending one twice does no harm: an entry s
 again. Who is registered is the log's configuration; keeping entries is left to `roles/log`.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.hazmat.primitives import serialization
-
 from diptych.crypto import algorithms
-from diptych.crypto.signing import PublicKey, Signer
+from diptych.crypto.signing import PublicKey, Signer, fingerprint
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats import cbor
 from diptych.formats.cbor import as_array, as_bytes, as_text, as_unsigned
@@ -64,8 +61,7 @@ class VerifiedSubmission:
 
 def writer_fingerprint(public_key: PublicKey) -> bytes:
     """SHA-256 of the key's SubjectPublicKeyInfo: the name by which submissions and configuration call a writer."""
-    spki = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).digest()
+    return fingerprint(public_key)
 
 
 def sign_submission(entries: Sequence[Entry], *, origin: str, signer: Signer) -> UnverifiedSubmission:
@@ -91,12 +87,12 @@ def parse_submission(data: bytes) -> UnverifiedSubmission:
     version, origin, writer, entries = as_array(cbor.decode(signature.unverified_payload), "recording", length=4)
     if as_unsigned(version, "recording.version") != VERSION:
         raise FormatError("recording.version", f"only version {VERSION} is known here")
-    fingerprint = as_bytes(writer, "recording.writer")
-    if len(fingerprint) != FINGERPRINT_BYTES:
+    named = as_bytes(writer, "recording.writer")
+    if len(named) != FINGERPRINT_BYTES:
         raise FormatError("recording.writer", f"a writer is named by {FINGERPRINT_BYTES} bytes")
     found = UnverifiedSubmission(
         as_text(origin, "recording.origin"),
-        fingerprint,
+        named,
         _parse_entries(as_bytes(entries, "recording.entries")),
         signature,
     )

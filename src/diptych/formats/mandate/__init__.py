@@ -1,0 +1,1 @@
+"""Mandates: who may act, and how long: officers, auditors, courts, trustees (docs/spec/statements.md)."""

@@ -1,0 +1,1 @@
+"""Bringing a sealed record to the registry (docs/spec/record.md, "Enrolment")."""
