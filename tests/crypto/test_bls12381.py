@@ -16,6 +16,7 @@ from diptych.crypto.bls12381 import (
     g1_base,
     g1_identity,
     g2_base,
+    g2_identity,
     hash_to_g1,
     hash_to_scalar,
     inverse,
@@ -26,6 +27,7 @@ from diptych.crypto.bls12381 import (
     parse_scalar,
     random_scalars,
     sum_fixed,
+    sum_g2,
     sum_public,
     sum_secret,
 )
@@ -243,3 +245,13 @@ def test_points_compare_and_hash_by_value() -> None:
     assert (-g2_base()) * (ORDER - 1) == g2_base()
     assert repr(g1_base()).startswith("G1(97f1d3a7")
     assert repr(g2_base()).startswith("G2(93e02b60")
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.one_of(scalars, edges), min_size=1, max_size=4))
+def test_sums_in_g2_are_those_of_the_scalars(factors: list[int]) -> None:
+    assert sum_g2((g2_base(), factor) for factor in factors) == g2_base() * (sum(factors) % ORDER)
+    assert g2_base() * 3 + -g2_base() == g2_base() * 2
+    assert g2_base() + g2_identity() == g2_base()
+    assert (g2_base() * ORDER).is_identity()
+    assert sum_g2(()) == g2_identity()

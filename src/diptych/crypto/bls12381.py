@@ -101,6 +101,9 @@ class G2:
     def is_identity(self) -> bool:
         return bool(self.encode()[0] & _INFINITY_FLAG)
 
+    def __add__(self, other: "G2") -> "G2":
+        return G2(self._blst + other._blst)
+
     def __neg__(self) -> "G2":
         return G2(-self._blst)
 
@@ -189,6 +192,10 @@ def g1_identity() -> G1:
     return G1(pyblst.BlstP1Element())
 
 
+def g2_identity() -> G2:
+    return G2(pyblst.BlstP2Element())
+
+
 def expand_message(message: bytes, dst: bytes, length: int) -> bytes:
     """expand_message_xmd with SHA-256 (RFC 9380, 5.3.1)."""
     blocks = -(-length // 32)
@@ -233,6 +240,14 @@ def sum_public(terms: Sequence[tuple[G1, int]]) -> G1:
     scalars = [Scalar.from_le_bytes((scalar % ORDER).to_bytes(SCALAR_BYTES, "little")) for _, scalar in terms]
     encoded = G1Point.multiexp_unchecked(points, scalars).to_compressed_bytes()
     return G1(pyblst.BlstP1Element.uncompress(encoded), encoded)
+
+
+def sum_g2(terms: Iterable[tuple[G2, int]]) -> G2:
+    """The sum of point * scalar in G2, constant-time in the scalars: one blst multiplication each."""
+    total = pyblst.BlstP2Element()
+    for point, scalar in terms:
+        total = total + point._blst.scalar_mul(scalar % ORDER)
+    return G2(total)
 
 
 class FixedBase:
