@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 from diptych.errors import DiptychError
 from diptych.formats.tlog.entry import ActorClass, ActType, Entry
+from diptych.formats.tlog.label_tree import LATEST, VerifiedLabelTree, parse_head, verify_head
 from diptych.formats.tlog.policy import Keyholder, Policy, require_both
 from diptych.formats.tlog.proof import verify_receipt
+from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.protocols.witnessing.add_checkpoint import checkpoint_path
 from diptych.roles.auditor.log_audit import audit
-from diptych.roles.auditor.memory import MemoryLogFiles
 from diptych.roles.auditor.model import Report
 from diptych.roles.log.fakes import AskWitness, CalledWitnesses, Deaths, MemoryLogStore, MemoryTileStore, ShowLatest
+from diptych.roles.log.labels import LabelTrees
 from diptych.roles.log.model import Appended
 from diptych.roles.log.ports import LogStore, TileStore
 from diptych.roles.log.service import Log
@@ -102,6 +104,20 @@ class World:
         for act, receipt in zip(acts, appended.receipts, strict=True):
             assert verify_receipt(receipt, policy=self.policy).entry == act
         return appended
+
+    def close_day(self) -> VerifiedLabelTree:
+        """A day later: the label tree of all that is public, recorded and shown."""
+        self.now += timedelta(days=1)
+        trees = LabelTrees(self.store, self.files, policy=self.policy, every=timedelta(days=1))
+        published = self.log.published
+        assert published is not None
+        plan = trees.due(size=published.checkpoint.size, now=self.now)
+        assert plan is not None
+        (receipt,) = self.append(trees.entry(plan)).receipts
+        trees.publish(plan, receipt)
+        data = self.files.read(LATEST)
+        assert data is not None
+        return verify_head(parse_head(data), policy=self.policy)
 
     def start(self) -> None:
         self.now += timedelta(seconds=1)

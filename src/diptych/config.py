@@ -273,6 +273,13 @@ class LogSettings:
     pool_milliseconds: Annotated[
         int, Setting(Number(0, 1000), "How long acts are pooled before they go into the log together.")
     ] = 200
+    label_tree_seconds: Annotated[
+        int,
+        Setting(
+            Number(1, 86400),
+            "How often all labels go into a label tree. A day ends at midnight UTC; shorten it for trials.",
+        ),
+    ] = 86400
     tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
     tls_key: Annotated[Path | None, _TLS_KEY] = None
     behind_proxy: Annotated[bool, _BEHIND_PROXY] = False

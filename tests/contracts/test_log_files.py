@@ -10,8 +10,8 @@ import pytest
 
 from diptych.adapters.log_files import FolderLogFiles, HttpLogFiles, open_log_files
 from diptych.errors import DiptychError, FormatError, Unavailable
-from diptych.roles.auditor.memory import MemoryLogFiles
-from diptych.roles.auditor.ports import LogFiles
+from diptych.protocols.reading.files import LogFiles
+from diptych.protocols.reading.memory import MemoryLogFiles
 
 FILES = {"checkpoint": b"a checkpoint", "tile/0/x001/000.p/7": b"a tile" * 100, "empty": b""}
 URL = "https://log.utopia.example/acts"

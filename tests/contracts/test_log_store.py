@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from diptych.adapters.storage.log import DatabaseLogStore, open_log_store
 from diptych.errors import Conflict
 from diptych.roles.log.fakes import MemoryLogStore
+from diptych.roles.log.model import LabelPlan
 from diptych.roles.log.ports import LogStore
-from tests.formats.tlog_specimen import checkpoint_of, signed_by_the_log
+from tests.formats.tlog_specimen import NOW, checkpoint_of, signed_by_the_log
 from tests.log_world import World, audited, entries, entry
 
 DATABASES = ["sqlite", "postgresql"]
@@ -55,6 +57,18 @@ def test_an_entry_that_is_there_keeps_its_position(store: LogStore) -> None:
     ]
     assert store.size() == 602
     assert list(store.append([entry(3)], size=602)) == [3]
+
+
+def test_label_trees_are_planned_each_over_more_than_the_one_before(store: LogStore) -> None:
+    assert list(store.label_plans()) == []
+    plans = [LabelPlan(0, NOW), LabelPlan(7, NOW + timedelta(days=1))]
+    for plan in plans:
+        store.plan_label_tree(plan)
+    for entries_ in (7, 6):
+        with pytest.raises(Conflict) as refused:
+            store.plan_label_tree(LabelPlan(entries_, NOW))
+        assert refused.value.check == "log.label_plan"
+    assert list(store.label_plans()) == plans
 
 
 def test_whoever_does_not_know_the_size_appends_nothing(store: LogStore) -> None:

@@ -38,6 +38,17 @@ def test_partial_tiles_are_dropped_and_nothing_else(files: TileStore) -> None:
     assert files.has("tile/0/000.p/3")
 
 
+def test_label_shards_are_forgotten_and_nothing_else(files: TileStore) -> None:
+    files.write(dict.fromkeys(("labels/7/all", "labels/7/x001/000", "labels/70/all", "labels/latest"), b"x"))
+    files.forget("labels/7")
+    files.forget("labels/8")
+    assert not files.has("labels/7/all")
+    assert not files.has("labels/7/x001/000")
+    assert files.has("labels/70/all")
+    files.write({"labels/7/all": b"y"})
+    assert files.read("labels/7/all") == b"y"
+
+
 def test_a_folder_that_cannot_be_written_is_unavailable_and_leaves_nothing_half(tmp_path: Path) -> None:
     (tmp_path / "tile").write_text("in the way")
     files = TileFolder(tmp_path)
@@ -51,6 +62,8 @@ def test_a_folder_that_cannot_be_written_is_unavailable_and_leaves_nothing_half(
     assert sorted(os.listdir(tmp_path)) == ["checkpoint", "tile"]
     with pytest.raises(FormatError):
         files.drop(["checkpoint"])
+    with pytest.raises(FormatError):
+        files.forget("tile")
 
 
 def test_a_file_and_its_name_are_synced_before_write_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.errors import DiptychError, FormatError, VerificationError
-from diptych.formats.tlog import act, checkpoint, entry, evidence, note, policy, proof, tile, tree
+from diptych.formats.tlog import (
+    act,
+    checkpoint,
+    entry,
+    evidence,
+    label_range,
+    label_tree,
+    note,
+    policy,
+    proof,
+    tile,
+    tree,
+)
 from diptych.private import Personal
 from diptych.protocols.witnessing import add_checkpoint
 from tests.formats.tlog_specimen import POLICY, WITNESS_SIGNERS, checkpoint_of, cosigned
@@ -26,6 +38,10 @@ ACT = act.Act(
     Personal({"type": "driving-licence", "count": 3, "credentials": bytes(32)}),
 )
 COMMITTED = act.commit(ACT, entropy=os.urandom)
+HEAD = label_tree.LabelTreeHead(
+    label_tree.LabelTree(2, 1, bytes(32)), proof.build_receipt(b"two", index=1, path=PATH, checkpoint=SIGNED)
+)
+RANGE = label_range.LabelRange(0, (label_tree.LabelLeaf(b"\x01" * 32, 1),), PATH)
 
 Parsed = tuple[Callable[[bytes], bytes], bytes]
 
@@ -56,6 +72,22 @@ PARSERS: dict[str, Parsed] = {
     "entry": (
         lambda data: entry.parse_entry(data).encode(),
         COMMITTED.entry(policy_hash=bytes(32), label=b"\x01" * 32).encode(),
+    ),
+    "label tree's head": (lambda data: label_tree.parse_head(data).encode(), HEAD.encode()),
+    "label range": (lambda data: label_range.parse_range(data).encode(), RANGE.encode()),
+    "label shard": (
+        lambda data: label_range.parse_shard(data).encode(),
+        label_range.LabelShard(
+            RANGE, (COMMITTED.entry(policy_hash=bytes(32), label=b"\x01" * 32).encode(),), PATH
+        ).encode(),
+    ),
+    "all labels": (
+        lambda data: b"".join(leaf.encode() for leaf in label_tree.parse_leaves(data)),
+        label_tree.LabelLeaf(b"\x01" * 32, 1).encode() + label_tree.LabelLeaf(b"\x01" * 32, 2).encode(),
+    ),
+    "evidence of labels": (
+        lambda data: evidence.encode_evidence(evidence.parse_evidence(data)),
+        evidence.encode_evidence(evidence.LabelsDisagree(HEAD, RANGE, HEAD.receipt)),
     ),
     "evidence of a fork": (
         lambda data: evidence.encode_evidence(evidence.parse_evidence(data)),

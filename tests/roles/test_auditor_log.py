@@ -17,9 +17,9 @@ from diptych.formats.tlog.evidence import FilesDisagree, ForeignEntry, Fork, Ref
 from diptych.formats.tlog.policy import Policy, parse_policy
 from diptych.formats.tlog.proof import parse_proof, verify_receipt
 from diptych.private import Personal
+from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.roles.auditor.log_audit import audit
 from diptych.roles.auditor.log_reader import open_log
-from diptych.roles.auditor.memory import MemoryLogFiles
 from diptych.roles.auditor.model import Report
 from tests.formats.tlog_specimen import (
     ORIGIN,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -25,16 +25,22 @@ from diptych.adapters.storage.witness import open_witness_store
 from diptych.adapters.tile_folder import TileFolder
 from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.errors import Refused, Unavailable, VerificationError
-from diptych.formats.tlog.entry import ActorClass, Entry, parse_entry
+from diptych.formats.tlog.entry import ActorClass, ActType, Entry, parse_entry
+from diptych.formats.tlog.label import ChainElement
+from diptych.formats.tlog.label_range import shard_path
 from diptych.formats.tlog.policy import Keyholder, Policy, require_both
 from diptych.formats.tlog.proof import verify_receipt
+from diptych.private import Secret
+from diptych.protocols.reading.labels import Findings, find_acts
 from diptych.protocols.recording import submission
 from diptych.protocols.recording.submission import Writer, writer_fingerprint
 from diptych.roles.auditor.log_audit import audit
+from diptych.roles.log.labels import LabelTrees
 from diptych.roles.log.model import Halted
 from diptych.roles.log.service import Log
 from diptych.roles.witness.model import FollowedLog
 from diptych.roles.witness.service import Witness
+from diptych.web.log.days import Days
 from diptych.web.log.pool import Pool
 from diptych.web.log.server import build_server as build_log
 from diptych.web.witness.server import build_server as build_witness
@@ -100,7 +106,9 @@ class Town:
 
 
 @contextmanager
-def town(folder: Path, witnesses: list[Callable[[str], Starlette]], *, threshold: int = 2) -> Iterator[Town]:
+def town(
+    folder: Path, witnesses: list[Callable[[str], Starlette]], *, threshold: int = 2, closes_days: bool = False
+) -> Iterator[Town]:
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(build)) for build in witnesses]
         policy = require_both(
@@ -122,7 +130,9 @@ def town(folder: Path, witnesses: list[Callable[[str], Starlette]], *, threshold
             journal = quiet(Role.LOG)
             pool = Pool(log, clock=clock, seconds=0.02, journal=journal, on_halt=halted.append)
             writers = {writer_fingerprint(ISSUER.public_key): Writer(ISSUER.public_key, {ActorClass.ISSUER})}
-            return build_log(pool, origin=ORIGIN, writers=writers, files=files, clock=clock, journal=journal)
+            trees = LabelTrees(store, files, policy=policy, every=timedelta(seconds=1))
+            days = Days(log, pool, trees, clock=clock, journal=journal, seconds=0.05) if closes_days else None
+            return build_log(pool, origin=ORIGIN, writers=writers, files=files, clock=clock, journal=journal, days=days)
 
         yield Town(stack.enter_context(serving(build)), policy, store, folder, halted, stack)
         store.close()
@@ -141,6 +151,7 @@ def test_acts_are_recorded_and_the_log_verifies_over_http(tmp_path: Path) -> Non
         assert (len(full.content), len(part.content)) == (8192, 96)
         assert "immutable" in full.headers["cache-control"]
         assert httpx.get(f"{here.url}/checkpoint").headers["cache-control"] == "no-cache"
+        assert httpx.get(f"{here.url}/labels/latest").status_code == 404
         for absent in ("tile/0/001", "tile/9/../../log.db", "tile/0/0", "tile/x", "log.db"):
             assert httpx.get(f"{here.url}/{absent}").status_code == 404
 
@@ -187,7 +198,40 @@ def test_what_is_not_allowed_is_refused_by_name_and_nothing_is_kept(tmp_path: Pa
             answer = httpx.post(f"{here.url}/entries", content=body, headers={"Content-Type": media_type})
             assert answer.status_code == status
             assert error.partition(".")[0] in answer.json()["error"]
+        label_tree = Entry(ActType.LABEL_TREE, clock().date(), ActorClass.ISSUER, bytes(32), bytes(32), bytes(32))
+        with pytest.raises(Refused, match=r"recording\.act"):
+            here.recorder().record([label_tree])
         assert here.store.size() == 0
+
+
+def test_a_served_log_closes_its_days_and_a_wallet_finds_its_acts_over_http(tmp_path: Path) -> None:
+    chain = ChainElement(Secret(bytes(32)))
+    with town(tmp_path, [honest(i, tmp_path) for i in range(2)], closes_days=True) as here:
+        here.wait_until_ready()
+        mine = [replace(act, label=chain.at(i).label) for i, act in enumerate(acts(0, 2))]
+        receipts = here.recorder().record([*acts(10, 30), *mine])
+        files = HttpLogFiles(here.url)
+        here.closing.callback(files.close)
+
+        def find(*, whole: bool) -> Findings:
+            return find_acts(
+                files, start=chain, policy=here.policy, last=receipts[0].checkpoint, receipts=receipts[20:], whole=whole
+            )
+
+        deadline = time.monotonic() + 20
+        while httpx.get(f"{here.url}/labels/latest").status_code == 404:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for whole in (False, True):
+            found = find(whole=whole)
+            assert [act.entry for act in found.acts] == mine
+            assert found.next_counter == 2
+        shard = httpx.get(f"{here.url}/{shard_path(found.tree.tree, bytes(32))}")
+        assert (shard.status_code, "immutable" in shard.headers["cache-control"]) == (200, True)
+        assert httpx.get(f"{here.url}/labels/latest").headers["cache-control"] == "no-cache"
+        for absent in ("labels/../log.db", "labels/all", "labels/01/all", "labels/heads/x", "labels/0/x000/../all"):
+            assert httpx.get(f"{here.url}/{absent}").status_code == 404
+        assert here.is_verified()
 
 
 def trickling(request: Request) -> Response:

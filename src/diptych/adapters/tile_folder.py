@@ -56,6 +56,13 @@ class TileFolder:
             self._durable.discard(partial)
             shutil.rmtree(partial, ignore_errors=True)
 
+    def forget(self, folder: str) -> None:
+        if not folder.startswith("labels/"):
+            raise FormatError("log.file.path", "only label shards are forgotten")
+        gone = self._folder / folder
+        self._durable -= {known for known in self._durable if known == gone or gone in known.parents}
+        shutil.rmtree(gone, ignore_errors=True)
+
     def _make_folder(self, folder: Path) -> set[Path]:
         """The folders that have to be synced once there is a file in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from diptych.errors import FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.tile_folder import TileFolder
-    from diptych.roles.auditor.ports import LogFiles
+    from diptych.protocols.reading.files import LogFiles
+    from diptych.roles.log.labels import LabelTrees
     from diptych.roles.log.service import Log
 
 
@@ -49,7 +50,7 @@ class LogRoom:
         from diptych.adapters import log_folder
 
         read_log(folder)
-        with log_folder.only_process(folder), _opened_log(folder, lambda url, check: None) as (log, _):
+        with log_folder.only_process(folder), _opened_log(folder, lambda url, check: None) as (log, _, _):
             return log.repair().size
 
     def serve_log(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
@@ -62,6 +63,7 @@ class LogRoom:
         from diptych.roles.log.model import Halted
         from diptych.web import one_process, one_request
         from diptych.web.admin import build_admin
+        from diptych.web.log.days import LOOK_SECONDS, Days
         from diptych.web.log.pool import Pool
         from diptych.web.log.server import build_server
 
@@ -80,7 +82,7 @@ class LogRoom:
         def notice(url: str, check: str) -> None:
             written.write(journal.Line(journal.Event.CHORE, check=journal.Check(check)))
 
-        with log_folder.only_process(folder), _opened_log(folder, notice) as (log, files):
+        with log_folder.only_process(folder), _opened_log(folder, notice) as (log, files, trees):
             pool = Pool(
                 log,
                 clock=lambda: datetime.now(UTC),
@@ -88,8 +90,17 @@ class LogRoom:
                 journal=written,
                 on_halt=halt,
             )
+            days = Days(
+                log,
+                pool,
+                trees,
+                clock=lambda: datetime.now(UTC),
+                journal=written,
+                seconds=min(LOOK_SECONDS, settings.label_tree_seconds),
+            )
             server = build_server(
                 pool,
+                days=days,
                 origin=log.origin,
                 writers=writers,
                 files=files,
@@ -121,23 +132,28 @@ class LogRoom:
 
 
 @contextmanager
-def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[tuple[Log, TileFolder]]":
+def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[tuple[Log, TileFolder, LabelTrees]]":
     """The log of a folder, with its database open and its witnesses within reach."""
+    from datetime import timedelta
+
     from diptych.adapters import log_folder
     from diptych.adapters.http.witnesses import HttpWitnesses
     from diptych.adapters.storage.log import open_log_store
     from diptych.adapters.tile_folder import TileFolder
+    from diptych.roles.log.labels import LabelTrees
     from diptych.roles.log.model import contacts_of
     from diptych.roles.log.service import Log
 
     policy = log_folder.read_policy(folder)
     signers = log_folder.read_signers(folder, log_folder.LOG)
     files = TileFolder(folder / log_folder.PUBLIC)
-    store = open_log_store(read_log(folder).database or folder / log_folder.LOG_DATABASE)
+    settings = read_log(folder)
+    store = open_log_store(settings.database or folder / log_folder.LOG_DATABASE)
     witnesses = HttpWitnesses([contact.url for contact in contacts_of(policy)])
     try:
         log = Log(signers=signers, policy=policy, store=store, files=files, witnesses=witnesses, on_witness=notice)
-        yield log, files
+        trees = LabelTrees(store, files, policy=policy, every=timedelta(seconds=settings.label_tree_seconds))
+        yield log, files, trees
     finally:
         witnesses.close()
         store.close()

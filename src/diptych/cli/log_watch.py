@@ -15,8 +15,8 @@ from diptych.errors import Unavailable
 if TYPE_CHECKING:
     from diptych.formats.tlog.checkpoint import SignedCheckpoint
     from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint
+    from diptych.protocols.reading.files import LogFiles
     from diptych.roles.auditor.monitor import Look
-    from diptych.roles.auditor.ports import LogFiles
 
 Seconds = Annotated[float, typer.Option("--every", help="Seconds between two looks.", min=0.1)]
 

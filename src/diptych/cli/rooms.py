@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
-    from diptych.roles.auditor.ports import LogFiles
+    from diptych.protocols.reading.files import LogFiles
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer

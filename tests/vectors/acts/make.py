@@ -83,7 +83,7 @@ def vectors() -> dict[str, object]:
     issued: dict[str, object] = {"type": "driving-licence", "count": 3, "credentials": credentials}
     renewed: dict[str, object] = {"type": "proof-of-age", "count": 30, "credentials": credentials}
     revoked: dict[str, object] = {"type": "driving-licence", "reason": "déclaré volé"}
-    label_tree: dict[str, object] = {"size": 1_000, "root": sha256(b"root")}
+    label_tree: dict[str, object] = {"entries": 1_500, "size": 1_000, "root": sha256(b"root")}
     corrected: dict[str, object] = {
         "type": "driving-licence",
         "record": sha256(b"record 2"),

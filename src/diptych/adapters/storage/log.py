@@ -6,6 +6,7 @@ What the rows mean is left to `roles/log`.
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from diptych.adapters.storage.engine import Location, hold, open_database, transaction
 from diptych.errors import Conflict
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
+from diptych.roles.log.model import LabelPlan
 
 ROLE = "log"
 KEY_BYTES = 16
@@ -34,6 +36,12 @@ _SIGNED = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("size", sa.BigInteger),
     sa.Column("note", sa.LargeBinary),
+)
+_LABEL_PLAN = sa.Table(
+    "label_plan",
+    _METADATA,
+    sa.Column("entries", sa.BigInteger, primary_key=True),
+    sa.Column("moment", sa.BigInteger),
 )
 
 
@@ -98,6 +106,20 @@ class DatabaseLogStore:
                 connection.execute(sa.insert(_SIGNED).values(id=1, **values))
             else:
                 connection.execute(sa.update(_SIGNED).values(values))
+
+    def plan_label_tree(self, plan: LabelPlan) -> None:
+        with transaction(self._engine) as connection:
+            hold(connection, "log")
+            last = connection.execute(sa.select(sa.func.max(_LABEL_PLAN.c.entries))).scalar()
+            if last is not None and plan.entries <= last:
+                raise Conflict("log.label_plan", "a label tree over more entries was planned")
+            moment = int(plan.moment.timestamp())
+            connection.execute(sa.insert(_LABEL_PLAN).values(entries=plan.entries, moment=moment))
+
+    def label_plans(self) -> Sequence[LabelPlan]:
+        query = sa.select(_LABEL_PLAN.c.entries, _LABEL_PLAN.c.moment).order_by(_LABEL_PLAN.c.entries)
+        with transaction(self._engine) as connection:
+            return [LabelPlan(entries, datetime.fromtimestamp(at, UTC)) for entries, at in connection.execute(query)]
 
 
 def _size(connection: Connection) -> int:

@@ -49,7 +49,7 @@ SCHEMAS: Mapping[ActType, Schema] = {
     ActType.BREACH_NOTICE: _PUBLISHED,
     ActType.SECURITY_ADVISORY: _PUBLISHED,
     ActType.SOFTWARE_RELEASE: _PUBLISHED,
-    ActType.LABEL_TREE: Schema({"size": int, "root": bytes}, {}),
+    ActType.LABEL_TREE: Schema({"entries": int, "size": int, "root": bytes}, {}),
     ActType.ENROLLED: Schema({"type": str, "record": bytes}, {}),
     # A trustee sees no record: these two show it that the version it holds follows the one it held.
     ActType.CORRECTED: Schema({"type": str, "record": bytes, "number": int, "predecessor": bytes, "reason": str}, {}),

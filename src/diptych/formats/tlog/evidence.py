@@ -1,7 +1,8 @@
 """Evidence against a log: what contradicts what, complete enough that anyone can check it again with the policy alone.
 
-Only signatures accuse: a `Fork` or a `ForeignEntry` convicts whoever holds the log's key. Files are signed by nobody:
-`FilesDisagree` shows that a copy is damaged or forged, not by whom. What is missing leaves no evidence.
+Only signatures accuse: a `Fork`, a `ForeignEntry` or a `LabelsDisagree` convicts whoever holds the log's key. Files are
+signed by nobody: `FilesDisagree` shows that a copy is damaged or forged, not by whom. What is missing leaves no
+evidence.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
 from diptych.formats.tlog.entry import parse_entry
+from diptych.formats.tlog.label_range import LabelRange, parse_range, verify_range
+from diptych.formats.tlog.label_tree import LabelTreeHead, parse_head, verify_head
 from diptych.formats.tlog.lines import decode_base64, decode_hash, encode_base64
 from diptych.formats.tlog.policy import Policy, verify_checkpoint, verify_log_signature
 from diptych.formats.tlog.proof import LogProof, parse_proof, verify_receipt
@@ -83,7 +86,24 @@ class ForeignEntry:
         return {"kind": "entry", "receipt": self.receipt.encode().decode()}
 
 
-Evidence: TypeAlias = Refusal | Fork | FilesDisagree | ForeignEntry
+@dataclass(frozen=True)
+class LabelsDisagree:
+    """A label tree, leaves of it, and the receipt of an entry of which it says something else than the log."""
+
+    head: LabelTreeHead
+    leaves: LabelRange
+    receipt: LogProof
+
+    def members(self) -> dict[str, Json]:
+        return {
+            "kind": "labels",
+            "head": encode_base64(self.head.encode()),
+            "leaves": encode_base64(self.leaves.encode()),
+            "receipt": self.receipt.encode().decode(),
+        }
+
+
+Evidence: TypeAlias = Refusal | Fork | FilesDisagree | ForeignEntry | LabelsDisagree
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,8 @@ def verify_evidence(evidence: Evidence, *, policy: Policy) -> Contradiction:
             return _verify_files(evidence)
         case ForeignEntry():
             return _verify_entry(evidence, policy)
+        case LabelsDisagree():
+            return _verify_labels(evidence, policy)
 
 
 def _verify_refusal(evidence: Refusal, policy: Policy) -> Contradiction:
@@ -253,6 +275,24 @@ def _verify_entry(evidence: ForeignEntry, policy: Policy) -> Contradiction:
     raise VerificationError("tlog.evidence", "the entry is an act")
 
 
+def _verify_labels(evidence: LabelsDisagree, policy: Policy) -> Contradiction:
+    """The entry is one that the tree covers, and the leaves leave it out, or name another label for it."""
+    found = verify_head(evidence.head, policy=policy)
+    labels = verify_range(evidence.leaves, tree_=found.tree)
+    receipt = verify_receipt(evidence.receipt, policy=policy)
+    index, entry = receipt.inclusion.index, parse_entry(receipt.entry)
+    if receipt.inclusion.checkpoint.checkpoint.origin != found.receipt.inclusion.checkpoint.checkpoint.origin:
+        raise VerificationError("tlog.evidence", "receipt and label tree are of two logs")
+    where = f"the label tree at entry {found.index}, over the first {found.tree.entries} entries,"
+    named = next((leaf for leaf in labels.range.leaves if leaf.index == index), None)
+    if named is not None and named.label != entry.label:
+        return Contradiction("tlog.labels", f"{where} has another label for entry {index} than the entry itself")
+    is_covered = index < found.tree.entries and entry.act_type.is_about_a_subject
+    if is_covered and index not in labels.indexes_of(entry.label):
+        return Contradiction("tlog.labels", f"{where} leaves out the label of entry {index}")
+    raise VerificationError("tlog.evidence", "label tree and entry agree")
+
+
 def _at(hashes: bytes, position: int) -> bytes:
     return hashes[position * tree.HASH_BYTES : (position + 1) * tree.HASH_BYTES]
 
@@ -283,6 +323,12 @@ def _parse_kind(kind: str, members: dict[str, Json]) -> Evidence:
         return FilesDisagree(checkpoint("checkpoint"), contents)
     if kind == "entry":
         return ForeignEntry(parse_proof(_utf8(strict_json.text(members, "receipt"))))
+    if kind == "labels":
+        return LabelsDisagree(
+            parse_head(decode_base64(strict_json.text(members, "head"), "tlog.evidence.head")),
+            parse_range(decode_base64(strict_json.text(members, "leaves"), "tlog.evidence.leaves")),
+            parse_proof(_utf8(strict_json.text(members, "receipt"))),
+        )
     raise FormatError("tlog.evidence.kind", "an unknown kind of evidence")
 
 

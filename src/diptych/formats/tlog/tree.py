@@ -69,6 +69,32 @@ def range_hash(start: int, end: int, node: NodeReader) -> bytes:
     return found
 
 
+def split_of(start: int, end: int) -> int:
+    """Where a range of two leaves or more falls into its two subtrees: RFC 6962 2.1, the largest power of two below."""
+    return start + (1 << ((end - start - 1).bit_length() - 1))
+
+
+class Levels:
+    """A whole tree in memory, 64 bytes a leaf, for many questions: `node` is its `NodeReader`."""
+
+    def __init__(self, leaves: bytes) -> None:
+        self._levels = [leaves]
+        while len(hashes := self._levels[-1]) >= 2 * HASH_BYTES:
+            pairs = range(0, len(hashes) - HASH_BYTES, 2 * HASH_BYTES)
+            self._levels.append(b"".join([_sha256(b"\x01" + hashes[i : i + 64]).digest() for i in pairs]))
+
+    @property
+    def size(self) -> int:
+        return len(self._levels[0]) // HASH_BYTES
+
+    @property
+    def root(self) -> bytes:
+        return root(self.size, self.node)
+
+    def node(self, level: int, index: int) -> bytes:
+        return self._levels[level][index * HASH_BYTES : (index + 1) * HASH_BYTES]
+
+
 def build_inclusion_proof(index: int, size: int, node: NodeReader) -> tuple[bytes, ...]:
     """RFC 6962 2.1.1: the audit path of leaf `index` in the first `size` leaves, leaf's sibling first."""
     if not 0 <= index < size:
@@ -76,7 +102,7 @@ def build_inclusion_proof(index: int, size: int, node: NodeReader) -> tuple[byte
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
-        split = start + _largest_power_below(end - start)
+        split = split_of(start, end)
         if index < split:
             path.append(range_hash(split, end, node))
             end = split
@@ -94,7 +120,7 @@ def build_consistency_proof(old_size: int, new_size: int, node: NodeReader) -> t
     path: list[bytes] = []
     start, end, is_old_root = 0, new_size, True
     while old_size != end:
-        split = start + _largest_power_below(end - start)
+        split = split_of(start, end)
         if old_size <= split:
             path.append(range_hash(split, end, node))
             end = split
@@ -188,8 +214,3 @@ def _perfect_subtrees(start: int, end: int) -> Iterator[tuple[int, int]]:
             raise ValueError("a range of an RFC 6962 proof begins on a multiple of its largest power of two")
         yield level, start >> level
         start += 1 << level
-
-
-def _largest_power_below(count: int) -> int:
-    """The largest power of two smaller than `count` (RFC 6962 2.1), `count` at least 2."""
-    return 1 << ((count - 1).bit_length() - 1)

@@ -15,7 +15,7 @@ from diptych.formats import cbor
 from diptych.formats.cbor import as_array, as_bytes, as_text, as_unsigned
 from diptych.formats.cose import sign1
 from diptych.formats.cose.sign1 import UnverifiedSign1
-from diptych.formats.tlog.entry import ENTRY_BYTES, ActorClass, Entry, parse_entry
+from diptych.formats.tlog.entry import ENTRY_BYTES, ActorClass, ActType, Entry, parse_entry
 
 PATH = "/entries"
 MEDIA_TYPE = "application/vnd.diptych.submission+cbor"
@@ -109,7 +109,8 @@ def verify_submission(
     1. it names a writer that is registered here (else `Refused`);
     2. that writer's key signed it, as a submission, with an algorithm that is still accepted;
     3. it is meant for this log;
-    4. each entry names an actor in whose name this writer may record (else `Refused`).
+    4. each entry names an actor in whose name this writer may record, and none is a label tree, which the log alone
+       makes (else `Refused`).
     """
     # 1.
     writer = writers.get(unverified.unverified_writer)
@@ -124,6 +125,8 @@ def verify_submission(
     # 4.
     if not all(entry.actor in writer.actors for entry in unverified.unverified_entries):
         raise Refused("recording.actor", "this writer does not record in that actor's name")
+    if any(entry.act_type is ActType.LABEL_TREE for entry in unverified.unverified_entries):
+        raise Refused("recording.act", "the log makes its label trees itself")
     entries = unverified.unverified_entries
     return VerifiedSubmission(unverified.unverified_writer, entries, tuple(entry.encode() for entry in entries))
 

@@ -13,18 +13,28 @@ from diptych.formats.tlog import evidence as proofs
 from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
-from diptych.formats.tlog.entry import ActType, parse_entry
+from diptych.formats.tlog.entry import ActType, Entry, parse_entry
 from diptych.formats.tlog.evidence import Contradiction, Evidence, FilesDisagree, ForeignEntry, Fork, Refusal
+from diptych.formats.tlog.label_range import all_path
+from diptych.formats.tlog.label_tree import (
+    LEAF_BYTES,
+    MAX_HEAD_BYTES,
+    LabelLeaf,
+    VerifiedLabelTree,
+    head_path,
+    label_tree_of,
+    parse_head,
+    parse_leaves,
+    verify_head,
+)
 from diptych.formats.tlog.note import MAX_NOTE_BYTES
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_checkpoint, verify_log_signature
-from diptych.formats.tlog.proof import build_receipt
+from diptych.formats.tlog.proof import LogProof, build_receipt
 from diptych.formats.tlog.tile import Tile
 from diptych.formats.tlog.tree import HASH_BYTES
+from diptych.protocols.reading.files import CHECKPOINT, TILE_BYTES, Contradicted, LogFiles
+from diptych.protocols.reading.labels import check_label_tree
 from diptych.roles.auditor.model import Report
-from diptych.roles.auditor.ports import LogFiles
-
-CHECKPOINT = "checkpoint"
-TILE_BYTES = tiles.WIDTH * HASH_BYTES
 
 _KEPT = re.compile(rf"{CHECKPOINT}\.[0-9]+")
 
@@ -48,6 +58,7 @@ def audit(
     5. Every earlier checkpoint that the log signed, kept beside it or handed in, is of a beginning of this tree.
     6. Every other file (partial tiles of earlier sizes) agrees with the tree too.
     7. A log of acts holds nothing but acts.
+    8. Every label tree is that of the labels before it.
 
     Raises `Unavailable` where the files cannot be read: that is no finding.
     """
@@ -90,6 +101,8 @@ class _Audit:
         self._read: set[str] = {CHECKPOINT}
         self._foreign: tuple[int, bytes] | None = None
         self._acts: Counter[ActType] = Counter()
+        self._labels: list[bytes] = []
+        self._label_trees: list[tuple[int, Entry]] = []
         self._checked = self._others = self._earlier = self._unsigned = 0
         self.failure: Contradiction | None = None
         self.evidence: Evidence | None = None
@@ -122,6 +135,7 @@ class _Audit:
             self._verify_earlier(signed, f"checkpoint {number} of those handed in")
         self._verify_other_files(kept)  # 6.
         self._verify_acts()  # 7.
+        self._verify_label_trees()  # 8.
 
     # 1.
 
@@ -172,10 +186,16 @@ class _Audit:
     def _count(self, start: int, entries: Sequence[bytes]) -> None:
         for position, entry in enumerate(entries):
             try:
-                self._acts[parse_entry(entry).act_type] += 1
+                act = parse_entry(entry)
             except FormatError:
                 self._others += 1
                 self._foreign = self._foreign or (start + position, entry)
+                continue
+            self._acts[act.act_type] += 1
+            if act.act_type.is_about_a_subject:
+                self._labels.append(LabelLeaf(act.label, start + position).encode())
+            elif act.act_type is ActType.LABEL_TREE:
+                self._label_trees.append((start + position, act))
 
     def _wrong_leaf(self, bundle: Tile, data: bytes, tile: Tile, hashes: bytes) -> _Found:
         leaves = proofs.hashes_in(bundle, data)
@@ -328,6 +348,45 @@ class _Audit:
         path = tree.build_inclusion_proof(index, self._size, tiles.tile_nodes(self._size, self._verified_tile))
         found = ForeignEntry(build_receipt(entry, index=index, path=path, checkpoint=self._signed))
         raise _Found(proofs.verify_evidence(found, policy=self._policy), found)
+
+    # 8.
+
+    def _verify_label_trees(self) -> None:
+        self._labels.sort()
+        for index, entry in self._label_trees:
+            path = head_path(index)
+            data = self._file(path, MAX_HEAD_BYTES)
+            if data is None:
+                raise _absent(path)
+            try:
+                head = parse_head(data)
+                found = verify_head(head, policy=self._policy)
+                if found.index != index or found.entry != entry:
+                    raise VerificationError("tlog.label_tree.head", f"not the head of the label tree at entry {index}")
+            except (FormatError, VerificationError) as error:
+                raise _Found(Contradiction(error.check, f"{path}: {error.message}")) from error
+            self._verify_label_tree(found)
+
+    def _verify_label_tree(self, found: VerifiedLabelTree) -> None:
+        covered = found.tree.entries
+        made = [leaf for leaf in self._labels if parse_leaves(leaf)[0].index < covered]
+        if label_tree_of(made, entries=covered) == found.tree:
+            return
+        # Which label is wrong is shown by the leaves that the log publishes, as long as it keeps those of this tree.
+        said = self._file(all_path(found.tree), found.tree.size * LEAF_BYTES) or b""
+        try:
+            check_label_tree(found, made=made, said=said, receipt_of=self._receipt, policy=self._policy)
+        except Contradicted as shown:
+            raise _Found(shown.contradiction, shown.evidence) from shown
+        except (FormatError, VerificationError) as error:
+            message = f"the label tree at entry {found.index} is not that of the first {covered} entries"
+            raise _Found(Contradiction("tlog.labels", message)) from error
+
+    def _receipt(self, index: int) -> LogProof:
+        bundle = tiles.tile_at(None, index // tiles.WIDTH, self._size)
+        entry = self._parsed(*self._tile_file(bundle))[index % tiles.WIDTH]
+        path = tree.build_inclusion_proof(index, self._size, tiles.tile_nodes(self._size, self._verified_tile))
+        return build_receipt(entry, index=index, path=path, checkpoint=self._signed)
 
     # Files
 

@@ -4,16 +4,11 @@ Everything is verified against a checkpoint that the policy accepts before it is
 holds too is left to `log_audit`.
 """
 
-from diptych.errors import VerificationError
 from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
-from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
-from diptych.formats.tlog.note import MAX_NOTE_BYTES
-from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_checkpoint
+from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint
 from diptych.formats.tlog.proof import LogProof, build_receipt, verify_receipt
-from diptych.formats.tlog.tile import Tile
-from diptych.roles.auditor.log_audit import CHECKPOINT, TILE_BYTES
-from diptych.roles.auditor.ports import LogFiles
+from diptych.protocols.reading.files import LogFiles, read_bundle, read_checkpoint, tree_nodes
 
 
 class LogReader:
@@ -24,14 +19,13 @@ class LogReader:
         self._policy = policy
         self.verified = checkpoint
         self._size = checkpoint.checkpoint.size
-        self._node = tiles.tile_nodes(self._size, self._tile)
+        self._node = tree_nodes(files, self._size)
 
     def receipt(self, index: int) -> LogProof:
         """The receipt of entry `index`, verified; `Refused` for an index that the log has not reached."""
         path = tree.build_inclusion_proof(index, self._size, self._node)
         bundle = tiles.tile_at(None, index // tiles.WIDTH, self._size)
-        held, data = self._held(bundle, tiles.MAX_BUNDLE_BYTES)
-        entry = tiles.parse_bundle(data, width=held.width)[index % tiles.WIDTH]
+        entry = read_bundle(self._files, bundle)[index % tiles.WIDTH]
         receipt = build_receipt(entry, index=index, path=path, checkpoint=self.verified.signed)
         verify_receipt(receipt, policy=self._policy)
         return receipt
@@ -49,22 +43,7 @@ class LogReader:
         )
         return old_root, proof
 
-    def _tile(self, tile: Tile) -> bytes:
-        held, data = self._held(tile, TILE_BYTES)
-        return tiles.check_tile(data, width=held.width)[: tile.width * tree.HASH_BYTES]
-
-    def _held(self, tile: Tile, max_bytes: int) -> tuple[Tile, bytes]:
-        # tlog-tiles, "Partial Tiles": a log may delete a partial tile once the full one is there.
-        for held in dict.fromkeys((tile, tile.full())):
-            data = self._files.read(held.path, max_bytes=max_bytes)
-            if data is not None:
-                return held, data
-        raise VerificationError("tlog.file.absent", f"{tile.path} is missing")
-
 
 def open_log(files: LogFiles, *, policy: Policy) -> LogReader:
     """The log, once the policy accepts its checkpoint."""
-    data = files.read(CHECKPOINT, max_bytes=MAX_NOTE_BYTES)
-    if data is None:
-        raise VerificationError("tlog.file.absent", f"{CHECKPOINT} is missing")
-    return LogReader(files, verify_checkpoint(parse_signed_checkpoint(data), policy=policy), policy)
+    return LogReader(files, read_checkpoint(files, policy=policy), policy)

@@ -8,6 +8,7 @@ from enum import Enum
 from diptych.errors import Conflict, Unavailable
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.protocols.witnessing.add_checkpoint import AddCheckpoint, Answer
+from diptych.roles.log.model import LabelPlan
 
 AskWitness = Callable[[bytes], Answer | None]
 ShowLatest = Callable[[str], bytes | None]
@@ -42,6 +43,7 @@ class MemoryLogStore:
     kept: list[bytes] = field(default_factory=list)
     checkpoint: SignedCheckpoint | None = None
     deaths: Deaths = field(default_factory=Deaths)
+    plans: list[LabelPlan] = field(default_factory=list)
 
     def size(self) -> int:
         return len(self.kept)
@@ -50,11 +52,13 @@ class MemoryLogStore:
         death = self.deaths.next()
         if size != len(self.kept):
             raise Conflict("log.size", "the log has grown meanwhile")
-        for entry in dict.fromkeys(entries):
-            if entry not in self.kept:
+        positions = {entry: position for position, entry in enumerate(self.kept)}
+        for entry in entries:
+            if entry not in positions:
+                positions[entry] = len(self.kept)
                 self.kept.append(entry)
         _die_after(death)
-        return [self.kept.index(entry) for entry in entries]
+        return [positions[entry] for entry in entries]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         return self.kept[start:end]
@@ -68,6 +72,16 @@ class MemoryLogStore:
             raise Conflict("log.signed", "another checkpoint was signed meanwhile")
         self.checkpoint = signed
         _die_after(death)
+
+    def plan_label_tree(self, plan: LabelPlan) -> None:
+        death = self.deaths.next()
+        if self.plans and plan.entries <= self.plans[-1].entries:
+            raise Conflict("log.label_plan", "a label tree over more entries was planned")
+        self.plans.append(plan)
+        _die_after(death)
+
+    def label_plans(self) -> Sequence[LabelPlan]:
+        return tuple(self.plans)
 
 
 @dataclass
@@ -93,6 +107,10 @@ class MemoryTileStore:
         for path in paths:
             for partial in [name for name in self.files if name.startswith(f"{path}.p/")]:
                 del self.files[partial]
+
+    def forget(self, folder: str) -> None:
+        for path in [name for name in self.files if name.startswith(f"{folder}/")]:
+            del self.files[path]
 
 
 @dataclass

@@ -99,7 +99,7 @@ def inclusion_paths(
                 raise VerificationError("log.file.entry", f"the files hold something else at entry {start}")
             found[start] = path
             continue
-        split = start + (1 << ((end - start - 1).bit_length() - 1))  # RFC 6962 2.1: the largest power of two below
+        split = tree.split_of(start, end)
         left, right = tree.range_hash(start, split, node), tree.range_hash(split, end, node)
         if tree.node_hash(left, right) != expected:
             raise VerificationError("log.file.node", f"the files hold something else below entries {start} to {end}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from diptych.errors import Refused
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
@@ -26,6 +27,14 @@ class Appended:
 
     receipts: Sequence[LogProof]
     checkpoint: VerifiedCheckpoint
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """A label tree of this log: over its first `entries` entries, made at `moment` (whole seconds)."""
+
+    entries: int
+    moment: datetime
 
 
 class Halted(Refused):

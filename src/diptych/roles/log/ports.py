@@ -5,6 +5,7 @@ from typing import Protocol
 
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.protocols.witnessing.add_checkpoint import AddCheckpoint, Answer
+from diptych.roles.log.model import LabelPlan
 
 
 class LogStore(Protocol):
@@ -39,6 +40,17 @@ class LogStore(Protocol):
         """
         ...
 
+    def plan_label_tree(self, plan: LabelPlan) -> None:
+        """Keep what the next label tree covers; durable on return. Call this before its act is appended.
+
+        `Conflict` unless it covers more than every one before.
+        """
+        ...
+
+    def label_plans(self) -> Sequence[LabelPlan]:
+        """Every label tree that was planned, oldest first."""
+        ...
+
 
 class TileStore(Protocol):
     """The log's public files, by path below its prefix. They are served to anyone and believed by nobody."""
@@ -60,6 +72,10 @@ class TileStore(Protocol):
 
     def drop(self, paths: Sequence[str]) -> None:
         """Remove the folders of partial tiles that these full tiles have replaced. May do nothing."""
+        ...
+
+    def forget(self, folder: str) -> None:
+        """Remove a folder of label shards that newer ones have replaced. May do nothing."""
         ...
 
 

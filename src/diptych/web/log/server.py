@@ -4,6 +4,7 @@ Each handler reads, parses, calls one use-case and renders. Anyone may serve the
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -14,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 import diptych
 from diptych.adapters.journal import Journal
 from diptych.errors import FormatError
+from diptych.formats.tlog.label_tree import FOLDER, LATEST
 from diptych.formats.tlog.tile import parse_path
 from diptych.protocols.recording import receipts, submission
 from diptych.protocols.recording.submission import Writer
@@ -22,12 +24,17 @@ from diptych.roles.log.service import CHECKPOINT
 from diptych.web import errors
 from diptych.web.admin import alive
 from diptych.web.errors import NO_STORE
+from diptych.web.log.days import Days
 from diptych.web.log.pool import Pool
 from diptych.web.requests import read_body
 
 # tlog-tiles, "Parameters" and "Checkpoints": what does not change is cached for ever, the checkpoint is not.
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+NO_CACHE = {"Cache-Control": "no-cache"}
 BODY_SECONDS = 10.0
+
+# docs/spec/labels.md: the last head, kept heads, all labels of a tree, one shard of it.
+_LABELS = re.compile(r"latest|heads/(?:0|[1-9][0-9]{0,18})|(?:0|[1-9][0-9]{0,18})/(?:all|(?:x[0-9]{3}/){0,3}[0-9]{3})")
 
 
 def build_server(
@@ -38,18 +45,20 @@ def build_server(
     files: TileStore,
     clock: Callable[[], datetime],
     journal: Journal,
+    days: Days | None = None,
 ) -> FastAPI:
-    """The application, which runs the pool while it is served."""
+    """The application, which runs the pool while it is served, and closes the log's days."""
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(pool.run())
+        running = [asyncio.create_task(one.run()) for one in (pool, days) if one is not None]
         try:
             yield
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            for task in reversed(running):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     application = FastAPI(
         title="Diptych log", version=diptych.__version__, docs_url=None, redoc_url=None, lifespan=lifespan
@@ -60,6 +69,7 @@ def build_server(
         (submission.PATH, "POST", endpoints.entries, "Record acts, and get their receipts"),
         (f"/{CHECKPOINT}", "GET", endpoints.checkpoint, "The log's latest checkpoint, with its cosignatures"),
         ("/tile/{path:path}", "GET", endpoints.tile, "A tile or an entry bundle"),
+        ("/labels/{path:path}", "GET", endpoints.labels, "The last label tree, or labels of it"),
         ("/health", "GET", endpoints.health, "Alive"),
         ("/ready", "GET", endpoints.ready, "Able to take acts"),
     ):
@@ -94,7 +104,7 @@ class _Endpoints:
         return Response(answer.encode(), media_type=receipts.MEDIA_TYPE, headers=NO_STORE)
 
     async def checkpoint(self) -> Response:
-        return await self._file(CHECKPOINT, "text/plain; charset=utf-8", {"Cache-Control": "no-cache"})
+        return await self._file(CHECKPOINT, "text/plain; charset=utf-8", NO_CACHE)
 
     async def tile(self, path: str) -> Response:
         try:
@@ -102,6 +112,12 @@ class _Endpoints:
         except FormatError:
             return _absent()
         return await self._file(name, "application/octet-stream", IMMUTABLE)
+
+    async def labels(self, path: str) -> Response:
+        if _LABELS.fullmatch(path) is None:
+            return _absent()
+        caching = NO_CACHE if f"{FOLDER}/{path}" == LATEST else IMMUTABLE
+        return await self._file(f"{FOLDER}/{path}", "application/octet-stream", caching)
 
     async def health(self) -> Response:
         return alive()
