@@ -9,8 +9,8 @@ import pytest
 
 from diptych.adapters.keys import file, locations, pkcs11_uri
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
-from diptych.crypto import signing
-from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable
+from diptych.crypto import agreement, hpke, signing
+from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable, VerificationError
 from diptych.private import Secret
 from tests.tokens import PIN, SoftToken, soft_token
 
@@ -215,3 +215,52 @@ def test_a_key_file_is_named_inside_its_folder(tmp_path: Path) -> None:
     with pytest.raises(DiptychError, match=r"key\.missing"):
         file.read_signer(tmp_path / location)
     assert not locations.forget_key("pkcs11:token=a;object=b", tmp_path)
+
+
+def test_what_is_sealed_to_a_token_opens_with_it_and_the_seeds_and_with_neither_alone(token: SoftToken) -> None:
+    location, outer = locations.make_agreement_key(token.uri, token.access, label="opening")
+    assert location == "pkcs11:token=utopia;object=opening"
+    inner = hpke.generate_recipient()
+    sealed = hpke.seal(hpke.TokenBoundRecipient(outer, inner).public_key, b"half", info=b"record 1")
+    again = hpke.TokenBoundRecipient(locations.open_agreement_key(location, token.access), inner)
+    assert again.open_sealed(sealed, info=b"record 1") == b"half"
+    assert "opening" not in repr(outer)
+    with pytest.raises(FormatError, match=r"hpke\.suite"):
+        inner.open_sealed(sealed, info=b"record 1")
+    with pytest.raises(VerificationError, match=r"hpke\.open"):
+        hpke.TokenBoundRecipient(outer, hpke.generate_recipient()).open_sealed(sealed, info=b"record 1")
+    _, second = locations.make_agreement_key(token.uri + ";object=opening", token.access, label="other")
+    assert second.public_key.public_numbers() == outer.public_key.public_numbers()
+
+
+def test_a_token_agrees_on_what_software_agrees_on(token: SoftToken) -> None:
+    _, held = locations.make_agreement_key(token.uri, token.access, label="opening")
+    peer = agreement.SoftwareAgreementKey(signing.generate_signer().private_key())
+    assert held.exchange(peer.public_key) == peer.exchange(held.public_key)
+
+
+def test_a_key_is_for_signing_or_for_agreement_and_not_for_both(token: SoftToken) -> None:
+    import pkcs11
+
+    from diptych.adapters.keys.pkcs11 import P256
+
+    with pkcs11.lib(str(token.module)).get_token(token_label="utopia").open(rw=True, user_pin=PIN) as session:
+        parameters = session.create_domain_parameters(pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: P256}, local=True)
+        both = {pkcs11.Attribute.EXTRACTABLE: False, pkcs11.Attribute.SENSITIVE: True, pkcs11.Attribute.DERIVE: True}
+        parameters.generate_keypair(store=True, label="both", private_template=both)
+    opening, held = locations.make_agreement_key(token.uri, token.access, label="opening")
+    licence, _ = locations.make_signer(token.uri, token.folder, token.access, file_name="x", label="licence")
+    with pytest.raises(Refused, match=r"pkcs11\.usage"):
+        locations.open_signer(opening, token.folder, token.access).sign(b"message")
+    with pytest.raises(Refused, match=r"pkcs11\.usage"):
+        locations.open_agreement_key(licence, token.access).exchange(held.public_key)
+    with pytest.raises(Refused, match=r"pkcs11\.usage"):
+        locations.open_agreement_key(token.uri + ";object=both", token.access).exchange(held.public_key)
+
+
+def test_no_token_means_no_outer_envelope_and_says_so(token: SoftToken) -> None:
+    with pytest.raises(FormatError, match=r"pkcs11\.uri"):
+        locations.open_agreement_key("opening.pem", token.access)
+    absent = locations.open_agreement_key("pkcs11:token=elsewhere;object=opening", token.access)
+    with pytest.raises(Unavailable, match=r"pkcs11\.token"):
+        absent.exchange(signing.generate_signer().public_key)

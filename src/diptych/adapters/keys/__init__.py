@@ -1,1 +1,1 @@
-"""Signing keys behind the `Signer` port: files here, a token's own slot elsewhere."""
+"""Keys behind the `Signer` and `AgreementKey` ports: files here, a token's own slot elsewhere."""

@@ -1,7 +1,7 @@
 """A private key by where it lies: a file's name in the role's folder, or a `pkcs11:` URI.
 
-Everything that signs for a role comes through here, so that a role never knows which of the two it has. Only here is
-the token's library imported, and only where a key is in a token: it is an optional extra.
+Everything that signs or agrees for a role comes through here, so that a role never knows which of the two it has. Only
+here is the token's library imported, and only where a key is in a token: it is an optional extra.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from diptych.adapters.keys import file, pkcs11_uri
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
+from diptych.crypto.agreement import AgreementKey
 from diptych.crypto.signing import Signer, generate_signer
 from diptych.errors import FormatError, Unavailable
 
@@ -50,6 +51,28 @@ def make_signer(
     if not pkcs11.has_key(key, access):
         pkcs11.make_key(key, access)
     return key.encode(), pkcs11.TokenSigner(key, access)
+
+
+def open_agreement_key(location: str, access: TokenAccess) -> AgreementKey:
+    """The key of an outer envelope (docs/spec/quorum.md, "Envelopes"): in a token, or there is no outer envelope."""
+    key = pkcs11_uri.parse(location)
+    with _the_extra():
+        from diptych.adapters.keys import pkcs11
+
+    return pkcs11.TokenAgreementKey(key, access)
+
+
+def make_agreement_key(wanted: str, access: TokenAccess, *, label: str) -> tuple[str, AgreementKey]:
+    """A new one in the token that `wanted` names, and where it lies; named as `make_signer` names keys."""
+    key = pkcs11_uri.parse(wanted)
+    if key.object is None and key.id is None:
+        key = pkcs11_uri.with_object(key, label)
+    with _the_extra():
+        from diptych.adapters.keys import pkcs11
+
+    if not pkcs11.has_key(key, access):
+        pkcs11.make_agreement_key(key, access)
+    return key.encode(), pkcs11.TokenAgreementKey(key, access)
 
 
 def forget_key(location: str, folder: Path) -> bool:

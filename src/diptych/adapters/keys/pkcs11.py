@@ -1,4 +1,4 @@
-"""Keys that never leave a token (PKCS#11): the token signs, this process sees signatures and public keys alone.
+"""Keys that never leave a token (PKCS#11): the token signs or agrees, this process sees what comes of it alone.
 
 One session for each token and process, opened where it is first needed: PKCS#11 sessions do not survive a fork, so a
 request's process opens its own. What the token does with the PIN's tries is its own affair, but the last one is left.
@@ -15,14 +15,15 @@ from typing import TypeVar
 
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, _pkcs11
-from pkcs11.types import Session, SignMixin
+from pkcs11 import KDF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, _pkcs11
+from pkcs11.types import DeriveMixin, PrivateKey, Session, SignMixin
 
 from diptych.adapters.keys import file
 from diptych.adapters.keys.pkcs11_uri import TokenAccess, TokenKey
-from diptych.crypto import signing
+from diptych.crypto import agreement, signing
 from diptych.crypto.signing import PublicKey
 from diptych.errors import Conflict, FormatError, Refused, Unavailable, VerificationError
+from diptych.private import Secret
 
 T = TypeVar("T")
 P256 = bytes.fromhex("06082a8648ce3d030107")  # EC_PARAMS: the OID of prime256v1, DER
@@ -53,7 +54,7 @@ class TokenSigner:
         signature = _with_session(
             self._key,
             self._access,
-            lambda session: bytes(_private_key(session, self._key).sign(digest, mechanism=Mechanism.ECDSA)),
+            lambda session: bytes(_signing_key(session, self._key).sign(digest, mechanism=Mechanism.ECDSA)),
         )
         try:
             # A faulty signature tells about the key, and one by another key would be found out only by verifiers.
@@ -70,12 +71,43 @@ class TokenSigner:
         return f"the token {self._key.token}"
 
 
+class TokenAgreementKey:
+    """`AgreementKey` with a P-256 key in a token: the outer envelope's, which signs nothing (docs/spec/quorum.md)."""
+
+    def __init__(self, key: TokenKey, access: TokenAccess) -> None:
+        self._key = key
+        self._access = access
+        self._public_key: PublicKey | None = None
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half, from the token. `Unavailable` if the token cannot be reached."""
+        if self._public_key is None:
+            self._public_key = _with_session(self._key, self._access, lambda session: _public_key(session, self._key))
+        return self._public_key
+
+    def exchange(self, public: PublicKey) -> Secret:
+        """The x-coordinate of the shared point; the token computes it, and the private key stays there."""
+        point = agreement.encode_point(public)
+        shared = _with_session(self._key, self._access, lambda session: _derive(session, self._key, point))
+        if len(shared) != agreement.KEY_BYTES:
+            raise Unavailable("pkcs11.agreement", f"the token {self._key.token} agreed on something else than 32 bytes")
+        return Secret(shared)
+
+    def __repr__(self) -> str:
+        return "<agreement key in a token>"
+
+
 def make_key(key: TokenKey, access: TokenAccess) -> TokenSigner:
     """A new key in the token under this name, which never leaves it. `Conflict` if there is one of that name."""
-    if key.object is None:
-        raise FormatError("pkcs11.object", "the URI must name the key: pkcs11:token=...;object=...")
-    _with_session(key, access, lambda session: _generate(session, key), is_writing=True)
+    _make(key, access, MechanismFlag.SIGN | MechanismFlag.VERIFY)
     return TokenSigner(key, access)
+
+
+def make_agreement_key(key: TokenKey, access: TokenAccess) -> TokenAgreementKey:
+    """As `make_key`, for a key that agrees on secrets and signs nothing."""
+    _make(key, access, MechanismFlag.DERIVE)
+    return TokenAgreementKey(key, access)
 
 
 def has_key(key: TokenKey, access: TokenAccess) -> bool:
@@ -91,9 +123,15 @@ def has_key(key: TokenKey, access: TokenAccess) -> bool:
     return _with_session(key, access, look)
 
 
-def _generate(session: Session, key: TokenKey) -> None:
+def _make(key: TokenKey, access: TokenAccess, usage: MechanismFlag) -> None:
+    if key.object is None:
+        raise FormatError("pkcs11.object", "the URI must name the key: pkcs11:token=...;object=...")
+    _with_session(key, access, lambda session: _generate(session, key, usage), is_writing=True)
 
-    assert key.object is not None  # `make_key` looked
+
+def _generate(session: Session, key: TokenKey, usage: MechanismFlag) -> None:
+
+    assert key.object is not None  # `_make` looked
     for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
         if list(session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: key.object})):
             raise Conflict("pkcs11.exists", f"there is a key {key.object} in the token already; it is never replaced")
@@ -102,24 +140,46 @@ def _generate(session: Session, key: TokenKey) -> None:
         store=True,
         label=key.object,
         id=key.id or os.urandom(ID_BYTES),
-        capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        capabilities=usage,
         private_template={
             Attribute.SENSITIVE: True,
             Attribute.EXTRACTABLE: False,
             Attribute.PRIVATE: True,
-            Attribute.DERIVE: False,
+            Attribute.DERIVE: usage is MechanismFlag.DERIVE,
         },
     )
 
 
-def _private_key(session: Session, key: TokenKey) -> SignMixin:
+def _private_key(session: Session, key: TokenKey) -> PrivateKey:
 
     found = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=key.object, id=key.id)
     if found[Attribute.EXTRACTABLE] or not found[Attribute.SENSITIVE]:
         raise Refused("pkcs11.extractable", f"the key {key.object} can leave its token: make one that cannot")
+    assert isinstance(found, PrivateKey)  # that class was asked for
+    return found
+
+
+def _signing_key(session: Session, key: TokenKey) -> SignMixin:
+    found = _private_key(session, key)
     if not isinstance(found, SignMixin):
         raise Refused("pkcs11.usage", f"the key {key.object} is not for signing")
     return found
+
+
+def _derive(session: Session, key: TokenKey, point: bytes) -> bytes:
+    found = _private_key(session, key)
+    # A key that signs as well would let one protocol's messages be used in another.
+    if not isinstance(found, DeriveMixin) or isinstance(found, SignMixin):
+        raise Refused("pkcs11.usage", f"the key {key.object} is not for key agreement alone")
+    shared = found.derive_key(
+        KeyType.GENERIC_SECRET,
+        agreement.KEY_BYTES * 8,
+        mechanism=Mechanism.ECDH1_DERIVE,
+        mechanism_param=(KDF.NULL, None, point),
+        store=False,
+        template={Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
+    )
+    return bytes(shared[Attribute.VALUE])
 
 
 def _public_key(session: Session, key: TokenKey) -> PublicKey:
