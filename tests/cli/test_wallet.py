@@ -29,10 +29,16 @@ class PlayHouse(House):
     def __init__(self, play: Play) -> None:
         self.play = play
 
-    def new_wallet(self, folder: Path, passphrase: Secret, trust: Path, verifier_trust: Path) -> None:
+    def new_wallet(
+        self, folder: Path, passphrase: Secret, trust: Path, verifier_trust: Path, log_policy: Path | None = None
+    ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = create_wallet_store(folder / "wallet.db", passphrase, hardness=EASY, entropy=os.urandom)
-        replace(self.play.wallet, store=store).set_trust(trust.read_bytes(), verifier_trust.read_bytes())
+        replace(self.play.wallet, store=store).set_trust(
+            trust.read_bytes(),
+            verifier_trust.read_bytes(),
+            None if log_policy is None else log_policy.read_bytes(),
+        )
 
     def wallet(self, folder: Path, passphrase: Secret) -> Wallet:
         store = open_wallet_store(folder / "wallet.db", passphrase, entropy=os.urandom, least=EASY)
@@ -85,7 +91,7 @@ def citizen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Citizen:
     (tmp_path / "verifier-trust.json").write_bytes(trust.verifiers)
     citizen = Citizen(play, tmp_path / "wallet")
     files = ("--trust", str(tmp_path / "trust.json"), "--verifier-trust", str(tmp_path / "verifier-trust.json"))
-    assert citizen.json("init", *files) == {"wallet": str(tmp_path / "wallet")}
+    assert citizen.json("init", *files, "--without-log") == {"wallet": str(tmp_path / "wallet")}
     return citizen
 
 
@@ -259,14 +265,14 @@ def test_a_short_passphrase_is_refused_before_anything_is_made(
     files = ("--trust", str(tmp_path / "trust.json"), "--verifier-trust", str(tmp_path / "verifier-trust.json"))
     citizen.folder = tmp_path / "another"
     with pytest.raises(FormatError, match=r"wallet\.passphrase_short"):
-        citizen.run("init", *files)
+        citizen.run("init", *files, "--without-log")
     assert not citizen.folder.exists()
 
 
 def test_a_second_wallet_in_the_same_folder_is_a_conflict(citizen: Citizen, tmp_path: Path) -> None:
     files = ("--trust", str(tmp_path / "trust.json"), "--verifier-trust", str(tmp_path / "verifier-trust.json"))
     with pytest.raises(Conflict, match=r"wallet\.exists"):
-        citizen.run("init", *files)
+        citizen.run("init", *files, "--without-log")
 
 
 def test_the_real_house_makes_and_opens_a_wallet(citizen: Citizen, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_a_lost_passphrase_is_explained_and_the_sealed_wallet_is_kept(citizen: C
     assert set(answer) == {"set_aside", "lost", "not_lost", "next"}
     assert not citizen.folder.exists()
     files = ("--trust", str(tmp_path / "trust.json"), "--verifier-trust", str(tmp_path / "verifier-trust.json"))
-    citizen.run("init", *files)
+    citizen.run("init", *files, "--without-log")
     assert citizen.json("list") == {"documents": []}
     # The passphrase came back: it opens where it was put.
     citizen.folder = aside

@@ -269,15 +269,15 @@ def test_killed_at_any_write_of_being_made_a_wallet_can_be_made(servers: Town, t
         *("--trust", str(town.issuer.folder / "trust.json")),
         *("--verifier-trust", str(town.verifier.folder / "verifier-trust.json")),
     ]
-    moments = dry_run(["wallet", "init", str(tmp_path / "dry"), *trust], log)
+    moments = dry_run(["wallet", "init", str(tmp_path / "dry"), *trust, "--without-log"], log)
     killed: list[strace.Call] = []
     for number, moment in enumerate(chosen(moments, 0, kind=strace.kind_of_moment)):
         wallet = tmp_path / f"wallet-{number}"
-        point = kill(["wallet", "init", str(wallet), *trust], moment, log)
+        point = kill(["wallet", "init", str(wallet), *trust, "--without-log"], moment, log)
         if point is None:
             continue
         killed.append(point)
-        check = check_of(attempt("wallet", "init", str(wallet), *trust))
+        check = check_of(attempt("wallet", "init", str(wallet), *trust, "--without-log"))
         if check is not None:
             assert check == "wallet.exists", point
             run("wallet", "trust", *trust, "--wallet", str(wallet))

@@ -12,10 +12,12 @@ from diptych.private import Personal, Secret
 from diptych.roles.wallet import records
 from diptych.roles.wallet.model import (
     Batch,
+    Chain,
     Copy,
     Document,
     Event,
     Grant,
+    HeldAct,
     HistoryEntry,
     Life,
     Outcome,
@@ -23,6 +25,7 @@ from diptych.roles.wallet.model import (
     Tokens,
     Trust,
 )
+from tests.recording import recorded_batch
 
 TEXT = st.text(max_size=20)
 MOMENT = st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -31,7 +34,12 @@ SECRET = BYTES.map(Secret)
 NAMES = st.dictionaries(TEXT, TEXT, max_size=3)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 
-TRUST = st.builds(Trust, BYTES, BYTES)
+TRUST = st.builds(Trust, BYTES, BYTES, st.none() | BYTES)
+RECORDED = recorded_batch(1)
+CHAIN = st.builds(Chain, TEXT, SECRET)
+ACT = st.builds(
+    HeldAct, TEXT, st.integers(0, 2**32 - 1), st.just(RECORDED.acts[0].committed), st.none() | st.just(RECORDED.receipt)
+)
 GRANT = st.builds(
     Grant,
     id=TEXT,
@@ -76,6 +84,8 @@ ENTRY = st.builds(
 STANDING = st.builds(Standing, st.sampled_from(Life), st.none() | MOMENT, st.none() | MOMENT, TEXTS)
 PARSERS: list[Callable[[bytes], object]] = [
     records.parse_trust,
+    records.parse_chain,
+    records.parse_act,
     records.parse_grant,
     records.parse_batch,
     records.parse_document,
@@ -91,6 +101,8 @@ PARSERS: list[Callable[[bytes], object]] = [
             st.tuples(st.just(encode), st.just(parse), value)
             for encode, parse, value in [
                 (records.encode_trust, records.parse_trust, TRUST),
+                (records.encode_chain, records.parse_chain, CHAIN),
+                (records.encode_act, records.parse_act, ACT),
                 (records.encode_grant, records.parse_grant, GRANT),
                 (records.encode_batch, records.parse_batch, BATCH),
                 (records.encode_document, records.parse_document, DOCUMENT),

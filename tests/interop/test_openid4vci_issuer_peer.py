@@ -46,7 +46,7 @@ def wallet(stranger: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DIPTYCH_WALLET_PASSPHRASE", "seven seals in bronze")
     folder = tmp_path / "wallet"
     files = ("--trust", str(trust), "--verifier-trust", str(verifier_trust))
-    made = diptych("wallet", "init", str(folder), *files)
+    made = diptych("wallet", "init", str(folder), *files, "--without-log")
     assert made.returncode == 0, made.stderr
     return folder
 

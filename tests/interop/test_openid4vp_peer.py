@@ -131,7 +131,7 @@ def wallet(
         environment.setenv("DIPTYCH_WALLET_PASSPHRASE", "seven seals in bronze")
         trust = ("--trust", str(issuer.folder / "trust.json"))
         verifier_trust = ("--verifier-trust", str(verifier.folder / "verifier-trust.json"))
-        assert diptych("wallet", "init", str(folder), *trust, *verifier_trust).returncode == 0
+        assert diptych("wallet", "init", str(folder), *trust, *verifier_trust, "--without-log").returncode == 0
         ordered = order(issuer, "identity-card")
         offer, tx_code = str(ordered["offer"]), str(ordered["txCode"])
         taken = diptych("wallet", "accept", offer, "--tx-code", tx_code, "--yes", "--wallet", str(folder))

@@ -169,7 +169,7 @@ def test_the_wallet_tells_its_owner_what_happened_and_what_to_do(
     verifiers.write_bytes(Contents(play.store.read()).trust().verifiers)
     files = ("--trust", str(trust), "--verifier-trust", str(verifiers))
     citizen = Citizen(play, tmp_path / "wallet")
-    citizen.json("init", *files)
+    citizen.json("init", *files, "--without-log")
     citizen.accept()
     keys_of(play).lose()
     trust.write_bytes((keys_of(play).folder / "trust.json").read_bytes())

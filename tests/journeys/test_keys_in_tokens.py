@@ -115,7 +115,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     found.run("officer", "init", "officer", "--key", token.uri)
     found.run(
         *("issuer", "init", "issuer", "--url", found.url, "--key", token.uri),
-        *("--officer-key", "officer/officer.pub.pem"),
+        *("--officer-key", "officer/officer.pub.pem", "--without-log"),
     )
     (folder / "me.toml").write_text(found.run("officer", "template", "driving-licence", "--specimen"))
     return found

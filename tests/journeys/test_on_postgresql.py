@@ -35,10 +35,12 @@ def test_licence_issued_and_age_proven_on_postgresql(server: PostgresqlServer, t
     name = f"Quintrel-{secrets.token_hex(6)}"
     with Commands(tmp_path, {"DIPTYCH_WALLET_PASSPHRASE": "seven seals in bronze", **databases}, quiet=True) as town:
         officer = town.run("officer", "init", "officer", "--issuer", issuer)
-        town.run("issuer", "init", "issuer", "--url", issuer, "--officer-key", str(officer["public_key"]))
+        town.run(
+            "issuer", "init", "issuer", "--url", issuer, "--officer-key", str(officer["public_key"]), "--without-log"
+        )
         town.run("verifier", "init", "verifier", "--url", verifier, "--trust", "issuer/trust.json")
         trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
-        town.run("wallet", "init", "--wallet", "wallet", *trust)
+        town.run("wallet", "init", "--wallet", "wallet", *trust, "--without-log")
         town.serve("issuer", issuer, databases)
         town.serve("verifier", verifier, databases)
 

@@ -21,22 +21,26 @@ WALLET_FILE = "wallet.db"
 class WalletRoom:
     """Builds wallets."""
 
-    def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
+    def new_wallet(
+        self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path, log_policy: Path | None = None
+    ) -> None:
         import os
 
         from diptych.adapters.keys.file import make_folder
+        from diptych.adapters.log_writer import read_policy
         from diptych.adapters.storage.wallet import create_wallet_store
         from diptych.crypto.passphrase import DEFAULT_HARDNESS
         from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
         from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
 
         issuers, verifiers = read_trust(trust), read_trust(verifier_trust)
+        log = None if log_policy is None else read_policy(log_policy).encode()
         # Before anything is made: a wallet that believes nobody is of no use.
         parse_issuer_trust(issuers)
         parse_verifier_trust(verifiers)
         make_folder(folder)
         store = create_wallet_store(folder / WALLET_FILE, passphrase, hardness=DEFAULT_HARDNESS, entropy=os.urandom)
-        self._wallet(store).set_trust(issuers, verifiers)
+        self._wallet(store).set_trust(issuers, verifiers, log)
 
     def wallet(self, folder: Path, passphrase: "Secret") -> "Wallet":
         import os

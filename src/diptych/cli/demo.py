@@ -83,7 +83,7 @@ def tell(root: Path, commands: Commands) -> Story:
     officer_key = ("--officer-key", str(officer["public_key"]))
     commands.run("issuer", "init", "issuer", "--url", issuer_url, *officer_key, "--without-log")
     commands.run("verifier", "init", "verifier", "--url", verifier_url, "--trust", "issuer/trust.json")
-    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
+    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json", "--without-log")
     commands.run("wallet", "init", "--wallet", "wallet", *trust)
     commands.serve("issuer", issuer_url)
     commands.serve("verifier", verifier_url)

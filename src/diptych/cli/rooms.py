@@ -195,8 +195,13 @@ class Rooms(Protocol):
         """The files of a public log, in a folder or below a URL."""
         ...
 
-    def new_wallet(self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path) -> None:
-        """Make a wallet that believes these files, sealed under the passphrase. `Conflict` if one is there."""
+    def new_wallet(
+        self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path, log_policy: Path | None = None
+    ) -> None:
+        """Make a wallet that believes these files, sealed under the passphrase. `Conflict` if one is there.
+
+        Without a log's policy it asks for no receipts.
+        """
         ...
 
     def wallet(self, folder: Path, passphrase: "Secret") -> "Wallet":

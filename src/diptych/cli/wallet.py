@@ -36,6 +36,10 @@ Trust = Annotated[Path, typer.Option("--trust", help="The issuer's trust.json: w
 VerifierTrust = Annotated[
     Path, typer.Option("--verifier-trust", help="verifier-trust.json: who may ask, and who registers for what.")
 ]
+LogPolicy = Annotated[
+    Path | None,
+    typer.Option("--log-policy", help="The public log's policy: nothing is taken without its receipt from then on."),
+]
 Which = Annotated[str, typer.Argument(metavar="DOCUMENT", help="A document's type or id, as `wallet list` shows it.")]
 
 
@@ -45,14 +49,20 @@ def init(
     *,
     trust: Trust,
     verifier_trust: VerifierTrust,
+    log_policy: LogPolicy = None,
+    without_log: Annotated[
+        bool, typer.Option("--without-log", help="Take documents that no public log has a word of.")
+    ] = False,
     at: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="The same as --wallet FOLDER.")] = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an empty wallet, sealed under a passphrase."""
     rooms: Rooms = context.obj
+    if (log_policy is None) == (not without_log):
+        raise typer.BadParameter("name the public log with --log-policy FILE, or say --without-log")
     place = at or door.place(folder)
-    rooms.new_wallet(place, door.asked_first().new(), trust, verifier_trust)
+    rooms.new_wallet(place, door.asked_first().new(), trust, verifier_trust, log_policy)
     emit(
         {"wallet": str(place)},
         as_json=as_json,
@@ -65,14 +75,16 @@ def init(
 @wallet.command("trust")
 def trust_again(
     context: typer.Context,
+    *,
     trust: Trust,
     verifier_trust: VerifierTrust,
+    log_policy: LogPolicy = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replace what the wallet believes about issuers and verifiers."""
+    """Replace what the wallet believes about issuers and verifiers; and about the log, if a policy is given."""
     opened = door.open_wallet(context, folder, renews=False)
-    opened.set_trust(_read(trust), _read(verifier_trust))
+    opened.set_trust(_read(trust), _read(verifier_trust), None if log_policy is None else _read(log_policy))
     lost = [holding for holding in opened.list(now=door.now()) if holding.lost_at is not None]
 
     def say() -> None:

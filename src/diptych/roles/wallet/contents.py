@@ -8,13 +8,26 @@ from typing import TypeVar
 
 from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError, Refused
+from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
 from diptych.roles.wallet import records
-from diptych.roles.wallet.model import Batch, Copy, Document, Grant, HistoryEntry, Life, Standing, Trust
+from diptych.roles.wallet.model import (
+    Batch,
+    Chain,
+    Copy,
+    Document,
+    Grant,
+    HeldAct,
+    HistoryEntry,
+    Life,
+    Standing,
+    Trust,
+)
 from diptych.roles.wallet.ports import Change, Key, Kind, WalletStore, copied
 
 T = TypeVar("T")
 _TRUST = Key(Kind.TRUST, Kind.TRUST.value)
 _STANDING = Key(Kind.STANDING, Kind.STANDING.value)
+_CHECKPOINT = Key(Kind.CHECKPOINT, Kind.CHECKPOINT.value)
 
 
 class Contents:
@@ -41,6 +54,10 @@ class Contents:
                 "wallet.trust_missing", "the wallet does not know whom to believe: run `diptych wallet trust`"
             )
         return records.parse_trust(found)
+
+    def has_trust(self) -> bool:
+        """Whether the wallet was set up to the end."""
+        return _TRUST in self._before
 
     def standing(self) -> Standing:
         """Where this wallet stands in its life; without a word about it, it lives."""
@@ -114,6 +131,22 @@ class Contents:
         found = self._all(Kind.HISTORY, records.parse_history_entry)
         return tuple(sorted(found, key=lambda entry: (entry.at, entry.id), reverse=True))
 
+    def chain(self, grant_id: str) -> Chain | None:
+        """By what the acts about a grant's order are found; None if its issuer never said."""
+        return self._get(Key(Kind.CHAIN, grant_id), records.parse_chain)
+
+    def chains(self) -> tuple[Chain, ...]:
+        return tuple(sorted(self._all(Kind.CHAIN, records.parse_chain), key=lambda chain: chain.grant_id))
+
+    def acts(self, grant_id: str) -> tuple[HeldAct, ...]:
+        """The acts about a grant's order that were told here, in their order."""
+        found = [act for act in self._all(Kind.ACT, records.parse_act) if act.grant_id == grant_id]
+        return tuple(sorted(found, key=lambda act: act.counter))
+
+    def checkpoint(self) -> SignedCheckpoint | None:
+        """The largest checkpoint of the log that this wallet accepted."""
+        return self._get(_CHECKPOINT, parse_signed_checkpoint)
+
     def next_history_id(self, entropy: Entropy) -> str:
         """An id for the next line of the history, in the order in which things happened."""
         count = sum(key.kind is Kind.HISTORY for key in {*self._before, *self._after})
@@ -145,6 +178,15 @@ class Contents:
 
     def remove_copy(self, copy: Copy) -> None:
         self._after[Key(Kind.COPY, copy.id)] = None
+
+    def put_chain(self, chain: Chain) -> None:
+        self._after[Key(Kind.CHAIN, chain.grant_id)] = records.encode_chain(chain)
+
+    def put_act(self, act: HeldAct) -> None:
+        self._after[Key(Kind.ACT, f"{act.grant_id} {act.counter}")] = records.encode_act(act)
+
+    def put_checkpoint(self, signed: SignedCheckpoint) -> None:
+        self._after[_CHECKPOINT] = signed.encode()
 
     def put_history_entry(self, entry: HistoryEntry) -> None:
         self._after[Key(Kind.HISTORY, entry.id)] = records.encode_history_entry(entry)

@@ -25,7 +25,7 @@ from diptych.protocols.oauth.metadata import parse_authorization_server_metadata
 from diptych.protocols.oauth.token import TokenResponse, parse_token_response
 from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vci import credential
-from diptych.protocols.openid4vci.credential import CredentialRequest, ResponseEncryption
+from diptych.protocols.openid4vci.credential import CredentialRequest, CredentialResponse, ResponseEncryption
 from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED, INVALID_NONCE, INVALID_PROOF
 from diptych.protocols.openid4vci.key_proof import build_key_proof
 from diptych.protocols.openid4vci.metadata import WELL_KNOWN as ISSUER_WELL_KNOWN
@@ -98,7 +98,7 @@ class Conversation:
 
     def ask_documents(
         self, configuration_id: str, device_signers: Sequence[Signer], *, access_token: Secret, now: datetime
-    ) -> tuple[bytes, ...]:
+    ) -> CredentialResponse:
         """The documents, unverified, for these device keys. Both ways encrypted where the issuer offers it."""
         try:
             return self._ask_documents(configuration_id, device_signers, access_token, now)
@@ -110,7 +110,7 @@ class Conversation:
 
     def _ask_documents(
         self, configuration_id: str, device_signers: Sequence[Signer], access_token: Secret, now: datetime
-    ) -> tuple[bytes, ...]:
+    ) -> CredentialResponse:
         metadata = self._issuer.metadata
         answer = _expect_ok(self._line.ask_nonce(metadata.nonce_endpoint))
         c_nonce = parse_nonce_response(answer.body).c_nonce
@@ -119,9 +119,7 @@ class Conversation:
         )
         if metadata.request_encryption is None:
             body, media_type = CredentialRequest(configuration_id, proofs).encode(), credential.MEDIA_TYPE
-            return credential.parse_credential_response(
-                self._ask_credential(body, media_type, access_token, now).body
-            ).credentials
+            return credential.parse_credential_response(self._ask_credential(body, media_type, access_token, now).body)
         # 10: a fresh key for this one answer; if the answer is lost, so is the key, and both are made again.
         response_key = generate_signer()
         encryption = ResponseEncryption(response_key.public_key, kid=RESPONSE_KEY_ID)
@@ -136,7 +134,7 @@ class Conversation:
             raise VerificationError(
                 "issuer.answer_plain", "the issuer answered in the clear what it offered to encrypt"
             )
-        return credential.decrypt_response(answer.body, response_key.private_key(), now=now).credentials
+        return credential.decrypt_response(answer.body, response_key.private_key(), now=now)
 
     def _ask_credential(self, body: bytes, media_type: str, access_token: Secret, now: datetime) -> Answer:
         url = self._issuer.metadata.credential_endpoint

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import Enum
 
 from diptych.formats.cbor import CborValue
+from diptych.formats.tlog.act import CommittedAct
+from diptych.formats.tlog.proof import LogProof
 from diptych.private import Personal, Secret
 
 Names = Mapping[str, str]
@@ -153,10 +155,32 @@ class Standing:
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom this wallet believes: the files `trust.json` and `verifier-trust.json`, as they came."""
+    """Whom this wallet believes: the files `trust.json` and `verifier-trust.json`, and the log's policy, as they came.
+
+    Without a policy nothing can be known of a log, and no receipt is asked for.
+    """
 
     issuers: bytes = field(repr=False)
     verifiers: bytes = field(repr=False)
+    log: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`c_0` of the order behind a grant: whoever has it finds every act about that order in the public log."""
+
+    grant_id: str
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class HeldAct:
+    """An act about the order behind a grant, with its salt. `receipt` is there for acts that brought documents here."""
+
+    grant_id: str
+    counter: int
+    committed: CommittedAct
+    receipt: LogProof | None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ class Kind(Enum):
     COPY = "copy"
     HISTORY = "history"
     STANDING = "standing"
+    CHAIN = "chain"
+    ACT = "act"
+    CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class VerifiedCopies:
     """Copies of one document that say the same, each for one of our keys, and their common dates."""
 
     copies: tuple[tuple[Personal[bytes], SoftwareSigner], ...]
+    signed: datetime
     valid_from: datetime
     valid_until: datetime
 
@@ -60,7 +61,7 @@ def verify_copies(
             raise VerificationError("wallet.copies_differ", "the copies of the document do not say the same")
         copies.append((Personal(credential), signer))
     assert first is not None  # by 1.
-    return VerifiedCopies(tuple(copies), first.valid_from, first.valid_until)
+    return VerifiedCopies(tuple(copies), first.signed, first.valid_from, first.valid_until)
 
 
 def _what_it_says(

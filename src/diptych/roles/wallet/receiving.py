@@ -39,6 +39,7 @@ from diptych.roles.wallet.model import (
 )
 from diptych.roles.wallet.ports import IssuerLine, WalletStore
 from diptych.roles.wallet.receipt import VerifiedCopies, verify_copies
+from diptych.roles.wallet.recorded import keep_recorded
 from diptych.roles.wallet.records import whole_seconds
 
 MAX_COPIES = 30
@@ -273,7 +274,7 @@ class Receiving:
         batch = self._keys(contents, grant, configuration_id, issuer.metadata.batch_size)
         signers = tuple(load_signer(key.reveal()) for key in batch.device_keys)
         try:
-            credentials = conversation.ask_documents(
+            response = conversation.ask_documents(
                 configuration_id, signers, access_token=grant.tokens.access_token, now=now
             )
         except Refused as error:
@@ -283,12 +284,13 @@ class Receiving:
                 contents.save(self.store)
             raise
         copies = verify_copies(
-            credentials,
+            response.credentials,
             device_signers=signers,
             expected_doc_type=configuration.doc_type,
             trust=self._trust(contents),
             now=now,
         )
+        keep_recorded(contents, grant, configuration_id, response, day=copies.signed.date())
         return self._keep(contents, grant, batch, configuration, verified=copies, now=now)
 
     def _keys(self, contents: Contents, grant: Grant, configuration_id: str, batch_size: int) -> Batch:

@@ -20,13 +20,18 @@ from diptych.formats.cbor import (
     decode,
     encode,
 )
+from diptych.formats.tlog import act as tlog_act
+from diptych.formats.tlog.act import CommittedAct
+from diptych.formats.tlog.proof import parse_proof
 from diptych.private import Personal, Secret
 from diptych.roles.wallet.model import (
     Batch,
+    Chain,
     Copy,
     Document,
     Event,
     Grant,
+    HeldAct,
     HistoryEntry,
     Life,
     Names,
@@ -40,12 +45,46 @@ CHECK = "wallet.record"
 
 
 def encode_trust(trust: Trust) -> bytes:
-    return encode([trust.issuers, trust.verifiers])
+    return encode([trust.issuers, trust.verifiers, trust.log])
 
 
 def parse_trust(data: bytes) -> Trust:
-    issuers, verifiers = _fields(data, 2)
-    return Trust(as_bytes(issuers, CHECK), as_bytes(verifiers, CHECK))
+    fields = as_array(decode(data), CHECK)
+    if len(fields) == 2:  # written before there was a log
+        fields = [*fields, None]
+    issuers, verifiers, log = as_array(fields, CHECK, length=3)
+    return Trust(as_bytes(issuers, CHECK), as_bytes(verifiers, CHECK), None if log is None else as_bytes(log, CHECK))
+
+
+def encode_chain(chain: Chain) -> bytes:
+    return encode([chain.grant_id, chain.secret.reveal()])
+
+
+def parse_chain(data: bytes) -> Chain:
+    grant_id, secret = _fields(data, 2)
+    return Chain(as_text(grant_id, CHECK), Secret(as_bytes(secret, CHECK)))
+
+
+def encode_act(held: HeldAct) -> bytes:
+    return encode(
+        [
+            held.grant_id,
+            held.counter,
+            held.committed.act.encode(),
+            held.committed.salt.reveal(),
+            None if held.receipt is None else held.receipt.encode(),
+        ]
+    )
+
+
+def parse_act(data: bytes) -> HeldAct:
+    grant_id, counter, act, salt, receipt = _fields(data, 5)
+    return HeldAct(
+        as_text(grant_id, CHECK),
+        as_unsigned(counter, CHECK),
+        CommittedAct(tlog_act.parse_act(as_bytes(act, CHECK)), Secret(as_bytes(salt, CHECK))),
+        None if receipt is None else parse_proof(as_bytes(receipt, CHECK)),
+    )
 
 
 def encode_grant(grant: Grant) -> bytes:

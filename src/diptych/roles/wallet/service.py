@@ -13,6 +13,7 @@ from diptych.errors import Conflict, DiptychError, Unavailable
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import check_succeeds
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
+from diptych.formats.tlog.policy import parse_policy
 from diptych.private import Secret
 from diptych.protocols.openid4vci.offer import parse_offer
 from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
@@ -54,16 +55,21 @@ class Wallet:
     prover: Prover
     entropy: Entropy
 
-    def set_trust(self, issuers: bytes, verifiers: bytes) -> None:
-        """Whom to believe from now on: the contents of `trust.json` and `verifier-trust.json`.
+    def set_trust(self, issuers: bytes, verifiers: bytes, log: bytes | None = None) -> None:
+        """Whom to believe from now on: the contents of `trust.json`, `verifier-trust.json` and the log's policy.
 
-        `Refused` "trust.lost_again" for a file that believes a signer whose loss this wallet knows of.
+        Without a new policy the one that is there stays. `Refused` "trust.lost_again" for a file that believes a
+        signer whose loss this wallet knows of.
         """
         found = parse_issuer_trust(issuers)
         parse_verifier_trust(verifiers)
         contents = Contents(self.store.read())
         check_succeeds(found, lost_signers(contents))
-        contents.put_trust(Trust(issuers, verifiers))
+        if log is None and contents.has_trust():
+            log = contents.trust().log
+        elif log is not None:
+            parse_policy(log)
+        contents.put_trust(Trust(issuers, verifiers, log))
         contents.save(self.store)
 
     def preview_offer(self, link: str) -> OfferPreview:
