@@ -60,6 +60,13 @@ class QuorumHeader:
     shares: tuple[ShareSlot, ...]
     spares: tuple[Spare, ...]
 
+    def hash_of(self, index: int) -> bytes:
+        """The hash of the share at that index, a trustee's or a spare; `FormatError` where there is none."""
+        for place in (*self.shares, *self.spares):
+            if place.index == index:
+                return place.share_hash
+        raise FormatError("record.index", "no share of this record has that index")
+
     def slot_of(self, index: int) -> ShareSlot:
         """The place of that index; `FormatError` where there is none."""
         for slot in self.shares:

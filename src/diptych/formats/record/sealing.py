@@ -124,9 +124,7 @@ def open_record(record: SealedRecord, *, shares: Mapping[int, Secret], agency_ha
 def check_share(record: SealedRecord, share: Secret, *, index: int) -> None:
     """`VerificationError` "sharing.share_hash" unless this is the share of that index in this record."""
     place = _Place.of(record)
-    sharing.check_share(
-        share, expected_hash=record.quorum.slot_of(index).share_hash, context=place.share_context(index)
-    )
+    sharing.check_share(share, expected_hash=record.quorum.hash_of(index), context=place.share_context(index))
 
 
 def unmask_share(

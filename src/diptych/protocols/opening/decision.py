@@ -129,7 +129,8 @@ def decide(presentation: Presentation, *, policy: HolderPolicy, state: HolderSta
         waiting_time=policy.waiting_time,
     )
     # 5.
-    if shown.act != request_act(presentation.request, day=shown.act.day):
+    is_its_day = timedelta(0) <= shown.time.date() - shown.act.day <= timedelta(days=1)
+    if not is_its_day or shown.act != request_act(presentation.request, day=shown.act.day):
         raise VerificationError("opening.act", "the act that was shown is not that of this request")
     # 6.
     _check_time(request, shown, policy=policy)

@@ -86,11 +86,14 @@ class OpeningRequest:
 
 @dataclass(frozen=True)
 class Presentation:
-    """What is sent to one holder: the request, its public act, the holder's envelope. All parts unverified."""
+    """What is sent to one holder: the request, its public act, the holder's envelope. All parts unverified.
+
+    A trustee that took a spare index holds its share whole, and there is no envelope for it.
+    """
 
     request: UnverifiedStatement[OpeningRequest]
     shown: ShownAct
-    envelope: bytes = field(repr=False)
+    envelope: bytes | None = field(repr=False)
     court_order: UnverifiedStatement[CourtOrder] | None = None
 
     def encode(self) -> bytes:
@@ -178,7 +181,7 @@ def parse_presentation(data: bytes) -> Presentation:
     found = Presentation(
         OPENING_REQUEST.parse(as_bytes(request, check)),
         shown_act_from_cbor(shown),
-        as_envelope(envelope, check),
+        None if envelope is None else as_envelope(envelope, check),
         None if court_order is None else COURT_ORDER.parse(as_bytes(court_order, check)),
     )
     if found.encode() != data:

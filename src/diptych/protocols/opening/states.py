@@ -89,10 +89,11 @@ def receive(
     requested = published.requested
     if now > requested.expires_at:
         return Expired()
+    holder_key = _holder_key(requested, index)
     try:
         secret = open_answer(
             answer,
-            holder_key=_holder_key(requested, index),
+            holder_key=holder_key,
             expected_request=requested.request,
             expected_index=index,
             reply=requested.reply,
@@ -120,13 +121,14 @@ def combine(quorate: Quorate) -> Opened:
 
 
 def _settled(published: Published) -> Published | Quorate | RefusedOpening:
-    record, shares = published.requested.record, published.shares
+    quorum, shares = published.requested.record.quorum, published.shares
     # A holder whose true share came and who is named afterwards (a second, false answer) stays in the quorum.
-    if published.agency_half is not None and len(shares) >= record.quorum.threshold:
+    if published.agency_half is not None and len(shares) >= quorum.threshold:
         return Quorate(published, published.agency_half)
-    lost = [slot.index for slot in record.quorum.shares if slot.index in published.named and slot.index not in shares]
+    holders = [trustee.index for trustee in published.requested.trustees.trustees]
+    left = [index for index in holders if index in shares or index not in published.named]
     is_agency_lost = published.agency_half is None and AGENCY_INDEX in published.named
-    if is_agency_lost or len(record.quorum.shares) - len(lost) < record.quorum.threshold:
+    if is_agency_lost or len(left) < quorum.threshold:
         return RefusedOpening(published.named)
     return published
 
