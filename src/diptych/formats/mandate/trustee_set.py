@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from diptych.crypto import hpke
+from diptych.crypto.lookup_prf.keys import PurposeKey, parse_purpose_key
 from diptych.crypto.signing import PublicKey, encode_public_key, parse_public_key
 from diptych.errors import FormatError
 from diptych.formats import cbor
@@ -56,7 +57,7 @@ class Trustee:
 class TrusteeSet:
     """Everything a workstation has to know of an epoch's trustees and of the agency's key service.
 
-    `purposes` are the public keys of the lookup purposes, encoded (docs/spec/lookup-prf.md), unjudged here.
+    `purposes` are the public keys of the lookup purposes, in order of their names.
     """
 
     agency: bytes
@@ -66,7 +67,7 @@ class TrusteeSet:
     spares: tuple[int, ...]
     agency_key: bytes = field(repr=False)
     agency_signer: PublicKey
-    purposes: tuple[bytes, ...] = field(repr=False)
+    purposes: tuple[PurposeKey, ...] = field(repr=False)
 
     @property
     def signer(self) -> bytes:
@@ -89,7 +90,7 @@ class TrusteeSet:
                 "spares": list(self.spares),
                 "agency_key": self.agency_key,
                 "agency_signer": encode_public_key(self.agency_signer),
-                "purposes": list(self.purposes),
+                "purposes": [key.encode() for key in self.purposes],
             }
         )
 
@@ -100,7 +101,7 @@ def key_id(public_key: bytes) -> bytes:
 
 
 def parse_trustee_set(payload: bytes) -> TrusteeSet:
-    """The set in a payload, or `FormatError`. Every key in it loads; lookup keys are `crypto/lookup_prf`'s to load."""
+    """The set in a payload, or `FormatError`. Every key in it loads; lookup keys are shared among these trustees."""
     names = (
         "agency", "epoch", "threshold", "trustees", "spares", "agency_key", "agency_signer", "purposes",
     )  # fmt: skip
@@ -115,7 +116,7 @@ def parse_trustee_set(payload: bytes) -> TrusteeSet:
         tuple(as_unsigned(value, _CHECK) for value in as_array(spares, _CHECK)),
         as_recipient(agency_key, _CHECK),
         parse_public_key(as_bytes(agency_signer, _CHECK)),
-        tuple(as_bytes(value, _CHECK) for value in as_array(purposes, _CHECK)),
+        tuple(parse_purpose_key(as_bytes(value, _CHECK)) for value in as_array(purposes, _CHECK)),
     )
     indices = [trustee.index for trustee in found.trustees]
     check_indices(indices, found.spares)
@@ -125,6 +126,11 @@ def parse_trustee_set(payload: bytes) -> TrusteeSet:
         )
     if len({trustee.key_id for trustee in found.trustees}) != len(indices):
         raise FormatError(f"{_CHECK}.trustees", "two trustees have one key: they would be one trustee")
+    names_of_purposes = [key.purpose for key in found.purposes]
+    if names_of_purposes != sorted(set(names_of_purposes)):
+        raise FormatError(f"{_CHECK}.purposes", "lookup purposes stand in order, each once")
+    if any((key.threshold, sorted(key.trustee_keys)) != (found.threshold, indices) for key in found.purposes):
+        raise FormatError(f"{_CHECK}.purposes", "a lookup key is shared among other trustees")
     return found
 
 

@@ -62,7 +62,8 @@ class QuorumHeader:
 
     def hash_of(self, index: int) -> bytes:
         """The hash of the share at that index, a trustee's or a spare; `FormatError` where there is none."""
-        for place in (*self.shares, *self.spares):
+        places: tuple[ShareSlot | Spare, ...] = (*self.shares, *self.spares)
+        for place in places:
             if place.index == index:
                 return place.share_hash
         raise FormatError("record.index", "no share of this record has that index")
