@@ -300,10 +300,10 @@ class World:
         )
         return OPENING_REQUEST.sign(replace(request, **changed), signer=self.officer_signer)  # type: ignore[arg-type]
 
-    def court_order(self, record: SealedRecord, **changed: object) -> UnverifiedStatement[CourtOrder]:
+    def court_order(self, sealed: SealedRecord, **changed: object) -> UnverifiedStatement[CourtOrder]:
         order = CourtOrder(
             fingerprint(self.court.public_key),
-            record.record_id,
+            sealed.record_id,
             Personal("2026-4711"),
             COURT_BASIS,
             self.log.now - timedelta(hours=2),
