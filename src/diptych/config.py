@@ -17,6 +17,7 @@ from diptych.protocols.oauth.url import parse_url
 
 SETTINGS_FILE = "settings.toml"
 OFFICER_KEY = "officer.key.pem"
+TRUSTEE_KEY = "trustee.key.pem"
 LOG_KEY = "log.key.pem"
 PREFIX = "DIPTYCH_"
 WALLET_FOLDER = "DIPTYCH_WALLET"
@@ -300,12 +301,31 @@ class WitnessSettings:
     admin_port: Annotated[int, _ADMIN_PORT] = 0
 
 
+@dataclass(frozen=True)
+class TrusteeSettings:
+    """A trustee: its name and URL. What it asks before it answers stands in its policy.toml."""
+
+    name: Annotated[str, Setting(Text(), "What officers and auditors call it.")]
+    url: Annotated[str, Setting(Url(), "Where officers and the registry reach it.")]
+    port: Annotated[int, _PORT]
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    key: Annotated[
+        str, Setting(Text(), "The key it signs with: a file in the folder, or `pkcs11:token=...;object=...`.")
+    ] = TRUSTEE_KEY
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
+
+
 ROLES: Mapping[str, type] = {
     "officer": OfficerSettings,
     "issuer": IssuerSettings,
     "verifier": VerifierSettings,
     "log": LogSettings,
     "witness": WitnessSettings,
+    "trustee": TrusteeSettings,
 }
 
 
@@ -332,6 +352,11 @@ def read_log(folder: Path) -> LogSettings:
 def read_witness(folder: Path) -> WitnessSettings:
     """The settings of the witness's folder, or `FormatError`."""
     return _served(_read_role("witness", WitnessSettings, folder))
+
+
+def read_trustee(folder: Path) -> TrusteeSettings:
+    """The settings of the trustee's folder, or `FormatError`."""
+    return _served(_read_role("trustee", TrusteeSettings, folder))
 
 
 def settings_of(role: str) -> Mapping[str, tuple[Setting, object]]:
@@ -430,7 +455,7 @@ def _read_role(role: str, build: Callable[..., _T], folder: Path) -> _T:
     return build(**values)
 
 
-_Served = TypeVar("_Served", IssuerSettings, VerifierSettings, LogSettings, WitnessSettings)
+_Served = TypeVar("_Served", IssuerSettings, VerifierSettings, LogSettings, WitnessSettings, TrusteeSettings)
 
 
 def _served(settings: _Served) -> _Served:

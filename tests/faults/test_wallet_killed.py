@@ -28,21 +28,19 @@ LICENCE = "driving-licence"
 
 
 @pytest.fixture(scope="module")
-def full(town: Town) -> Path:
-    """A wallet with everything in it, and an issuer that remembers it."""
+def servers(town: Town) -> Town:
     town.issuer.start()
-    found, approval = town.new_wallet(), town.approve()
-    run(*accepting(found, approval.offer.link(), approval.tx_code))
-    town.issuer.stop()
-    town.issuer.remember()
-    return found
-
-
-@pytest.fixture
-def servers(town: Town, full: Path) -> Town:
-    town.issuer.begin_anew()
-    town.verifier.begin_anew()
+    town.verifier.start()
     return town
+
+
+@pytest.fixture(scope="module")
+def full(servers: Town) -> Path:
+    """A wallet with everything in it."""
+    found = servers.new_wallet()
+    approval = servers.approve()
+    run(*accepting(found, approval.offer.link(), approval.tx_code))
+    return found
 
 
 def accepting(wallet: Path, link: str, tx_code: Secret) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from diptych.adapters.catalogue_files import PACKAGED, load_catalogue
 from diptych.errors import FormatError
-from diptych.formats.catalogue import strict_toml
+from diptych.formats import strict_toml
 from diptych.formats.catalogue.parse import parse_type
 from diptych.formats.catalogue.values import check_values
 from diptych.formats.cbor import FullDate

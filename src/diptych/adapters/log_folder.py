@@ -126,6 +126,13 @@ def read_policy(folder: Path) -> Policy:
     return parse_policy(_read(folder / POLICY))
 
 
+def read_policy_file(path: Path) -> bytes:
+    """The bytes of a policy file, parsed once to see that they are one."""
+    data = _read(path)
+    parse_policy(data)
+    return data
+
+
 def read_logs(folder: Path) -> Sequence[FollowedLog]:
     """The logs that a witness follows."""
     found = [read_keys(path, LOG_TYPES) for path in _key_files(folder / LOGS)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from diptych.app.issuer import IssuerRoom
 from diptych.app.log import LogRoom
 from diptych.app.officer import OfficerRoom
+from diptych.app.trustee import TrusteeRoom
 from diptych.app.verifier import VerifierRoom
 from diptych.app.wallet import WalletRoom
 from diptych.app.witness import WitnessRoom
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
 
 
-class House(OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, WalletRoom):
+class House(OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom):
     """Builds each role from its folder with its real adapters (`cli/rooms.py` says what is asked of it)."""
 
     def catalogue(self, officer_folder: Path | None = None) -> "Catalogue":

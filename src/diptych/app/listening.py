@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from diptych.adapters.tls import TlsFiles
-    from diptych.config import IssuerSettings, LogSettings, VerifierSettings, WitnessSettings
+    from diptych.config import IssuerSettings, LogSettings, TrusteeSettings, VerifierSettings, WitnessSettings
 
 LOOPBACK = "127.0.0.1"
 ADMIN_AT_ONCE = 2
@@ -19,7 +19,7 @@ def where(url: str, port: int) -> tuple[str, int]:
 
 
 def role_tls(
-    settings: "IssuerSettings | VerifierSettings | LogSettings | WitnessSettings", host: str | None
+    settings: "IssuerSettings | VerifierSettings | LogSettings | WitnessSettings | TrusteeSettings", host: str | None
 ) -> "TlsFiles | None":
     """The role's TLS, if it has any; `Refused` where it would listen beyond this machine without."""
     from diptych.adapters.tls import TlsFiles, check_exposure

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from diptych.adapters.checkup import Finding
     from diptych.adapters.keys.pkcs11_uri import TokenAccess
 
-Served = config.IssuerSettings | config.VerifierSettings | config.LogSettings | config.WitnessSettings
+Served = (
+    config.IssuerSettings
+    | config.VerifierSettings
+    | config.LogSettings
+    | config.WitnessSettings
+    | config.TrusteeSettings
+)
 
 WALLET_FILE = "wallet.db"
 MACHINE = "machine"
@@ -113,6 +119,8 @@ def _role_of(folder: Path) -> str | None:
         return None
     if (folder / "policies").is_dir():
         return "verifier"
+    if (folder / "trustee.json").exists():
+        return "trustee"
     for role in ("log", "witness"):
         if (folder / f"{role}.keys").exists():
             return role
@@ -258,6 +266,19 @@ def _examine_witness(folder: Path, now: datetime, found: "list[Finding]") -> Non
     _listening(found, settings, now)
 
 
+def _examine_trustee(folder: Path, now: datetime, found: "list[Finding]") -> None:
+    from diptych.adapters import checkup, trustee_folder
+
+    settings = config.read_trustee(folder)
+    found.append(checkup.good("settings", "the settings are in order"))
+    checkup.attempt(found, "policy", "the policy can be read", partial(trustee_folder.read_policy, folder))
+    checkup.attempt(
+        found, "recipient", "the key that shares are sealed to is there", partial(trustee_folder.read_recipient, folder)
+    )
+    _database(found, settings.database or folder / trustee_folder.DATABASE, "trustee")
+    _listening(found, settings, now)
+
+
 def _examine_wallet(folder: Path, now: datetime, found: "list[Finding]") -> None:
     from diptych.adapters import checkup
 
@@ -272,6 +293,7 @@ _EXAMINATIONS: Mapping[str, "Callable[[Path, datetime, list[Finding]], None]"] =
     "wallet": _examine_wallet,
     "log": _examine_log,
     "witness": _examine_witness,
+    "trustee": _examine_trustee,
 }
 
 

@@ -15,6 +15,7 @@ from diptych.cli.log_watch import monitor, tail
 from diptych.cli.officer import officer
 from diptych.cli.serve import serve
 from diptych.cli.terminal import AsJson
+from diptych.cli.trustee import trustee
 from diptych.cli.verifier import verifier
 from diptych.cli.wallet import wallet
 from diptych.cli.witness import witness
@@ -55,6 +56,7 @@ application.add_typer(officer)
 application.add_typer(issuer)
 application.add_typer(log)
 application.add_typer(serve)
+application.add_typer(trustee)
 application.add_typer(verifier)
 application.add_typer(wallet)
 application.add_typer(witness)

@@ -92,7 +92,7 @@ def approve(
 
 def _read(path: Path) -> bytes:
     from diptych.errors import FormatError
-    from diptych.formats.catalogue.strict_toml import MAX_BYTES
+    from diptych.formats.strict_toml import MAX_BYTES
 
     try:
         with path.open("rb") as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
     from diptych.adapters.http.relying_party import RelyingParty
+    from diptych.adapters.trustee_folder import TrusteeCard
     from diptych.adapters.verifier_keys import PartyFiles
     from diptych.crypto.passphrase import Hardness
     from diptych.formats.catalogue.model import Catalogue
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
+    from diptych.roles.trustee.model import Review, Reviewed
+    from diptych.roles.trustee.service import TrusteePolicy
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
     from diptych.roles.wallet.backup import Backup
@@ -189,6 +192,40 @@ class Rooms(Protocol):
 
     def serve_witness(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a witness until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def new_trustee(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        url: str,
+        agency_key: Path,
+        log_policy: Path,
+        waiting_hours: int,
+        key: str | None,
+    ) -> "TrusteeCard":
+        """Make a trustee's folder, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def trustee_policy(self, folder: Path) -> "TrusteePolicy":
+        """What the trustee of a folder asks before it answers."""
+        ...
+
+    def trustee_about(self, folder: Path) -> bytes:
+        """Who the trustee of a folder is, and its place in the trustee set, as JSON."""
+        ...
+
+    def trustee_reviews(self, folder: Path) -> "Sequence[Reviewed]":
+        """The requests that wait for a person, oldest first."""
+        ...
+
+    def trustee_review(self, folder: Path, request: bytes, review: "Review") -> "Reviewed":
+        """A person's word on a request. `Refused` for one that does not wait."""
+        ...
+
+    def serve_trustee(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        """Run a trustee until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...
 
     def log_files(self, location: str) -> "LogFiles":

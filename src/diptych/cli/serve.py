@@ -39,6 +39,13 @@ def log(context: typer.Context, folder: Folder, host: Host = None, port: Port = 
 
 
 @serve.command()
+def trustee(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run a trustee: it answers what its policy allows and the public log shows."""
+    rooms: Rooms = context.obj
+    rooms.serve_trustee(folder, host, port, announce=typer.echo)
+
+
+@serve.command()
 def witness(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
     """Run a witness of the logs that it follows."""
     rooms: Rooms = context.obj

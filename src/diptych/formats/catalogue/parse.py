@@ -11,8 +11,8 @@ from typing import TypeVar
 from diptych.crypto import longfellow
 from diptych.crypto.fast_suite.credential import Layout
 from diptych.errors import FormatError, Refused
-from diptych.formats import cbor
-from diptych.formats.catalogue import kinds, layout, strict_toml
+from diptych.formats import cbor, strict_toml
+from diptych.formats.catalogue import kinds, layout
 from diptych.formats.catalogue.model import (
     Attribute,
     Bilingual,
@@ -23,7 +23,7 @@ from diptych.formats.catalogue.model import (
     Retention,
     Sensitivity,
 )
-from diptych.formats.catalogue.strict_toml import TomlTable, TomlValue
+from diptych.formats.strict_toml import TomlTable, TomlValue
 
 MAX_COPIES = 100
 MAX_VALIDITY_DAYS = 366

@@ -5,6 +5,7 @@ left to the roles; making the answer to `answer`.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -55,11 +56,15 @@ class Deferral:
     disclose_on: date
 
 
+def _none(day: date) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class HolderState:
     """What is kept that a request is held against.
 
-    `officer_count`, `agency_count`: openings answered on the day of the log's time. `oldest_deferral`: the earliest day
+    `officer_count`, `agency_count`: openings answered on a day of the log's time. `oldest_deferral`: the earliest day
     on which an opening that was answered here is to be disclosed, and was not yet. `is_approved`: whether a person
     approved this request.
     """
@@ -69,8 +74,8 @@ class HolderState:
     revocation: OfficerRevocation | None
     record: KnownRecord | None
     attestation: AuditAttestation | None
-    officer_count: int = 0
-    agency_count: int = 0
+    officer_count: Callable[[date], int] = _none
+    agency_count: Callable[[date], int] = _none
     oldest_deferral: date | None = None
     is_approved: bool = False
 
@@ -146,9 +151,9 @@ def decide(presentation: Presentation, *, policy: HolderPolicy, state: HolderSta
     # 10.
     _check_court(presentation, basis, now=now)
     # 11.
-    if state.officer_count >= policy.officer_quota:
+    if state.officer_count(now.date()) >= policy.officer_quota:
         raise Refused("opening.quota_officer", "this officer's openings of the day are used up")
-    if state.agency_count >= policy.agency_quota:
+    if state.agency_count(now.date()) >= policy.agency_quota:
         raise Refused("opening.quota_agency", "the agency's openings of the day are used up")
     if not basis.is_citizens_own:
         # 12.

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
 from diptych.errors import FormatError
-from diptych.formats.catalogue import kinds, strict_toml
+from diptych.formats import strict_toml
+from diptych.formats.catalogue import kinds
 from diptych.formats.catalogue.model import Attribute, Catalogue, DocumentType, Kind
 from diptych.private import Personal
 from diptych.roles.officer.model import OrderFile

@@ -13,7 +13,7 @@ from enum import StrEnum
 from diptych.crypto import longfellow
 from diptych.errors import FormatError, Refused
 from diptych.formats import cbor
-from diptych.formats.catalogue.strict_toml import TomlTable, TomlValue, parse_table
+from diptych.formats.strict_toml import TomlTable, TomlValue, parse_table
 from diptych.protocols.openid4vp import dcql, zk
 from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery, CredentialSet, MdocMeta, Query
 from diptych.protocols.openid4vp.registration import LocalizedText, RegisteredClaims, RegisteredUse, parse_text

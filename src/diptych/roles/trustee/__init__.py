@@ -1,0 +1,1 @@
+"""A trustee: keeps one mask for each record, and uses it only for what the public log already shows."""

@@ -1,0 +1,115 @@
+"""What a trustee remembers. Masks and chain elements stand here sealed, each under the key of its month.
+
+A thief of the memory alone has ciphertext, record ids, versions, officers and times; `vault` opens it with those keys.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from diptych.private import Personal, Secret
+from diptych.protocols.depositing.deposit import RecordVersion
+
+
+@dataclass(frozen=True)
+class SealedSecrets:
+    """A mask and a chain element, sealed under the key of `period`."""
+
+    period: str
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StoredPrekey:
+    """A one-time key given to one officer, until a deposit uses it. `answer` is what the officer was given."""
+
+    prekey_id: bytes
+    officer: bytes
+    request: bytes
+    expires: datetime
+    seeds: Secret = field(repr=False)
+    answer: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version of a record, with its secrets sealed."""
+
+    version: RecordVersion
+    retention: str
+    epoch: int
+    index: int
+    share_hash: bytes
+    secrets: SealedSecrets
+
+
+@dataclass(frozen=True)
+class StoredDeposit:
+    """A deposit that was acknowledged and that no act has confirmed yet; it is dropped at `expires_at`."""
+
+    held: StoredVersion
+    digest: bytes
+    acknowledgement: bytes = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """The latest confirmed version of a record. Once erased, its secrets hold no mask."""
+
+    held: StoredVersion
+    is_erased: bool = False
+
+
+@dataclass(frozen=True)
+class StoredCeremony:
+    """A key ceremony that this trustee takes part in: its secrets, what was heard, what was said. All gone at its end.
+
+    `channel` and `said` are encoded as they travel (`protocols/ceremony/channel`).
+    """
+
+    call: bytes
+    seed: Secret = field(repr=False)
+    recipient: Secret = field(repr=False)
+    channel: bytes = field(repr=False)
+    said: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """An answer that is given again, with the same bytes, until `expires_at`."""
+
+    request: bytes
+    answer: bytes = field(repr=False)
+    expires_at: datetime
+
+
+class Review(StrEnum):
+    """Where a request stands that a person has to approve."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A request that a person at the trustee has to look at, with what that person is shown."""
+
+    request: bytes
+    review: Review
+    officer: bytes
+    record_id: bytes
+    legal_basis: str
+    purpose: str
+    case: Personal[str] = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is counted in a day: openings, or lookups of one purpose; by one officer, or by the whole agency (None)."""
+
+    what: str
+    officer: bytes | None
+    day: date

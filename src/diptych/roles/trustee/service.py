@@ -1,0 +1,178 @@
+"""A trustee's use-cases, one for each message it takes (docs/spec/trustee-api.md): bytes in, bytes out.
+
+What is decided stands in `protocols`, what is kept in `deposits`, `lookups` and `openings`. Who sent a message is
+nobody's business: each is authenticated by itself. The clock and randomness are arguments.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from diptych.crypto.entropy import Entropy
+from diptych.crypto.hpke import Recipient
+from diptych.crypto.signing import PublicKey, Signer, encode_public_key
+from diptych.formats import base64url, strict_json
+from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint
+from diptych.protocols.ceremony.channel import parse_channel
+from diptych.protocols.certifying.standing import (
+    Trusted,
+    parse_attestation_news,
+    parse_officer_news,
+    parse_trustee_set_news,
+    take_attestation,
+    take_officer,
+    take_revocation,
+)
+from diptych.protocols.depositing.confirmation import parse_confirmation
+from diptych.protocols.depositing.deposit import DEPOSIT
+from diptych.protocols.depositing.erasure import ERASURE_ORDER
+from diptych.protocols.depositing.prekey import PREKEY_REQUEST
+from diptych.protocols.lookup.decision import LookupPolicy
+from diptych.protocols.lookup.request import LOOKUP_REQUEST
+from diptych.protocols.opening.disclosure import parse_disclosure
+from diptych.protocols.opening.policy import HolderPolicy
+from diptych.protocols.opening.request import parse_presentation
+from diptych.roles.trustee.ceremonies import Ceremonies, own_place
+from diptych.roles.trustee.deposits import Deposits
+from diptych.roles.trustee.lookups import Lookups
+from diptych.roles.trustee.model import Review, Reviewed
+from diptych.roles.trustee.openings import Openings
+from diptych.roles.trustee.ports import MonthKeys, TrusteeStore
+
+MAX_BODY_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True)
+class TrusteePolicy:
+    """A trustee's own policy: what it asks before it answers, and whom it believes."""
+
+    holder: HolderPolicy
+    lookups: Mapping[str, LookupPolicy]
+    agency_key: PublicKey = field(repr=False)
+    auditors: Mapping[bytes, PublicKey] = field(repr=False)
+
+    @property
+    def trusted(self) -> Trusted:
+        return Trusted(self.holder.log, self.agency_key, self.auditors)
+
+
+@dataclass(frozen=True)
+class Trustee:
+    """One trustee. Which place it has in the trustee set stands in its memory."""
+
+    name: str
+    signer: Signer
+    recipient: Recipient
+    policy: TrusteePolicy
+    store: TrusteeStore
+    keys: MonthKeys
+
+    def about(self) -> bytes:
+        """Who this is, as JSON: for operators. Nobody is to believe it: the trustee set says which keys are right."""
+        with self.store.transaction() as state:
+            found = state.trustee_set()
+        place = None if found is None else own_place(found, self.signer.public_key)
+        return strict_json.encode(
+            {
+                "name": self.name,
+                "signer": base64url.encode(encode_public_key(self.signer.public_key)),
+                "recipient": base64url.encode(self.recipient.public_key),
+                "epoch": None if found is None else found.epoch,
+                "index": None if place is None else place.index,
+            }
+        )
+
+    def take_part(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """What this trustee says in a key ceremony, after what the channel in the body says."""
+        return self._ceremonies.take_part(parse_channel(body), now=now, entropy=entropy)
+
+    def take_set(self, body: bytes) -> None:
+        """A trustee set with the act that published it."""
+        news = parse_trustee_set_news(body)
+        self._ceremonies.take_set(news.trustee_set, news.shown)
+
+    def kept_checkpoint(self) -> KeptCheckpoint | None:
+        """The last checkpoint accepted: proofs for this trustee begin there."""
+        with self.store.transaction() as state:
+            return state.kept_checkpoint()
+
+    def take_officer(self, body: bytes) -> None:
+        """A certificate with the act that published it."""
+        news = parse_officer_news(body)
+        with self.store.transaction() as state:
+            take_officer(state, news, self.policy.trusted)
+
+    def take_revocation(self, body: bytes, *, now: datetime) -> None:
+        """The end of an officer's key."""
+        with self.store.transaction() as state:
+            take_revocation(state, body, self.policy.trusted, now=now)
+
+    def take_attestation(self, body: bytes) -> None:
+        """An audit attestation with the act that published it."""
+        news = parse_attestation_news(body)
+        with self.store.transaction() as state:
+            take_attestation(state, news, self.policy.trusted)
+
+    def offer_prekey(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """A prekey for a prekey request."""
+        return self._deposits.offer_prekey(PREKEY_REQUEST.parse(body), now=now, entropy=entropy)
+
+    def take_deposit(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """An acknowledgement for a deposit."""
+        return self._deposits.take(DEPOSIT.parse(body), now=now, entropy=entropy)
+
+    def confirm(self, body: bytes, *, now: datetime, entropy: Entropy) -> None:
+        """A record's version is public: it is the latest from now on."""
+        self._deposits.confirm(parse_confirmation(body), now=now, entropy=entropy)
+
+    def erase(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """A deletion statement for an erasure order."""
+        return self._deposits.erase(ERASURE_ORDER.parse(body), now=now, entropy=entropy)
+
+    def look_up(self, body: bytes, *, now: datetime) -> bytes:
+        """A lookup answer for a lookup request."""
+        return self._lookups.answer(LOOKUP_REQUEST.parse(body), now=now)
+
+    def open(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """A share answer for an opening request and its public act."""
+        return self._openings.answer(parse_presentation(body), now=now, entropy=entropy)
+
+    def disclose(self, body: bytes) -> None:
+        """A deferred opening was disclosed."""
+        self._openings.disclose(parse_disclosure(body))
+
+    def reviews(self) -> Sequence[Reviewed]:
+        """What waits for a person."""
+        return self.store.reviews()
+
+    def review(self, request: bytes, review: Review) -> Reviewed:
+        """A person's word on it."""
+        return self._openings.review(request, review)
+
+    def check(self) -> None:
+        """Raises `Unavailable` if the trustee cannot work now."""
+        with self.store.transaction():
+            pass
+
+    def sweep(self, now: datetime) -> None:
+        """Delete what is past its time; run it every minute."""
+        self.store.forget_expired(now)
+
+    @property
+    def _ceremonies(self) -> Ceremonies:
+        return Ceremonies(
+            self.signer, self.recipient.public_key, self.policy.agency_key, self.policy.trusted, self.store
+        )
+
+    @property
+    def _deposits(self) -> Deposits:
+        waiting_time = self.policy.holder.waiting_time
+        return Deposits(self.signer, self.recipient, self.policy.trusted, waiting_time, self.store, self.keys)
+
+    @property
+    def _lookups(self) -> Lookups:
+        return Lookups(self.signer, self.policy.lookups, self.store)
+
+    @property
+    def _openings(self) -> Openings:
+        return Openings(self.signer, self.recipient, self.policy.trusted, self.policy.holder, self.store, self.keys)

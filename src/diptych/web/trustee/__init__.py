@@ -1,0 +1,1 @@
+"""A trustee over HTTP."""

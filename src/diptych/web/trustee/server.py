@@ -1,0 +1,141 @@
+"""The trustee's endpoints (docs/spec/trustee-api.md): each reads a body, calls one use-case and answers.
+
+Whoever asks is nobody's business: every message is authenticated by itself. A body is let go of with its answer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+import diptych
+from diptych.adapters.journal import Journal
+from diptych.crypto.entropy import Entropy
+from diptych.errors import FormatError
+from diptych.protocols.ceremony.channel import MAX_CHANNEL_BYTES
+from diptych.protocols.witnessing.add_checkpoint import TEXT_MEDIA_TYPE
+from diptych.roles.trustee.service import MAX_BODY_BYTES, Trustee
+from diptych.web import errors
+from diptych.web.admin import JSON, alive
+from diptych.web.errors import NO_STORE
+from diptych.web.requests import read_body
+
+MEDIA_TYPE = "application/vnd.diptych.trustee+cbor"
+BODY_SECONDS = 10.0
+MAX_SET_BYTES = 4 * 1024 * 1024
+
+
+def build_server(trustee: Trustee, *, clock: Callable[[], datetime], entropy: Entropy, journal: Journal) -> FastAPI:
+    """The application."""
+    application = FastAPI(title="Diptych trustee", version=diptych.__version__, docs_url=None, redoc_url=None)
+    errors.install(application, journal)
+    endpoints = _Endpoints(trustee, clock, entropy)
+    for path, method, handler, summary in (
+        ("/trustee", "GET", endpoints.trustee, "Who this is"),
+        ("/checkpoint", "GET", endpoints.kept_checkpoint, "The last checkpoint of the log that was accepted here"),
+        ("/officers", "POST", endpoints.officers, "An officer's certificate, and the act that published it"),
+        ("/revocations", "POST", endpoints.revocations, "The end of an officer's key"),
+        ("/attestations", "POST", endpoints.attestations, "An audit attestation, and the act that published it"),
+        ("/ceremonies", "POST", endpoints.ceremonies, "What was said in a key ceremony"),
+        ("/trustee-sets", "POST", endpoints.trustee_sets, "A trustee set, and the act that published it"),
+        ("/prekeys", "POST", endpoints.prekeys, "A one-time key to deposit under"),
+        ("/deposits", "POST", endpoints.deposits, "A mask to keep"),
+        ("/confirmations", "POST", endpoints.confirmations, "A record's version is public"),
+        ("/lookups", "POST", endpoints.lookups, "Blinded points to multiply"),
+        ("/openings", "POST", endpoints.openings, "A public request for this trustee's share"),
+        ("/disclosures", "POST", endpoints.disclosures, "A deferred opening was disclosed"),
+        ("/erasures", "POST", endpoints.erasures, "Delete a record's masks"),
+        ("/health", "GET", endpoints.health, "Alive"),
+        ("/ready", "GET", endpoints.ready, "Able to work"),
+    ):
+        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+    return application
+
+
+class _Endpoints:
+    def __init__(self, trustee: Trustee, clock: Callable[[], datetime], entropy: Entropy) -> None:
+        self._trustee = trustee
+        self._clock = clock
+        self._entropy = entropy
+
+    async def trustee(self) -> Response:
+        return Response(self._trustee.about(), media_type=JSON, headers=NO_STORE)
+
+    async def kept_checkpoint(self) -> Response:
+        kept = await run_in_threadpool(self._trustee.kept_checkpoint)
+        if kept is None:
+            return Response(status_code=404, headers=NO_STORE)
+        return Response(kept.signed.encode(), headers={**NO_STORE, "Content-Type": TEXT_MEDIA_TYPE})
+
+    async def officers(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.take_officer, await _body(request))
+        return _done()
+
+    async def revocations(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.take_revocation, await _body(request), now=self._clock())
+        return _done()
+
+    async def attestations(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.take_attestation, await _body(request))
+        return _done()
+
+    async def ceremonies(self, request: Request) -> Response:
+        body = await _body(request, max_bytes=MAX_CHANNEL_BYTES)
+        said = await run_in_threadpool(self._trustee.take_part, body, now=self._clock(), entropy=self._entropy)
+        return Response(said, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+    async def trustee_sets(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.take_set, await _body(request, max_bytes=MAX_SET_BYTES))
+        return _done()
+
+    async def prekeys(self, request: Request) -> Response:
+        return await self._answer(self._trustee.offer_prekey, request)
+
+    async def deposits(self, request: Request) -> Response:
+        return await self._answer(self._trustee.take_deposit, request)
+
+    async def confirmations(self, request: Request) -> Response:
+        body = await _body(request)
+        await run_in_threadpool(self._trustee.confirm, body, now=self._clock(), entropy=self._entropy)
+        return _done()
+
+    async def lookups(self, request: Request) -> Response:
+        answer = await run_in_threadpool(self._trustee.look_up, await _body(request), now=self._clock())
+        return Response(answer, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+    async def openings(self, request: Request) -> Response:
+        return await self._answer(self._trustee.open, request)
+
+    async def disclosures(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.disclose, await _body(request))
+        return _done()
+
+    async def erasures(self, request: Request) -> Response:
+        return await self._answer(self._trustee.erase, request)
+
+    async def health(self) -> Response:
+        return alive()
+
+    async def ready(self) -> Response:
+        await run_in_threadpool(self._trustee.check)
+        return alive()
+
+    async def _answer(self, use_case: Callable[..., bytes], request: Request) -> Response:
+        body = await _body(request)
+        answer = await run_in_threadpool(use_case, body, now=self._clock(), entropy=self._entropy)
+        return Response(answer, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+
+async def _body(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body, if all of it comes soon."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(request, max_bytes=max_bytes, media_types=[MEDIA_TYPE])
+    except TimeoutError as error:
+        raise FormatError("http.body_time", f"a body is sent within {BODY_SECONDS:.0f} seconds") from error
+
+
+def _done() -> Response:
+    return Response(status_code=204, headers=NO_STORE)
