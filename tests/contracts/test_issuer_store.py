@@ -19,6 +19,7 @@ from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.model import (
     REFRESH_LIFETIME,
     AccessGrant,
+    Enrolment,
     Incident,
     KeptBatch,
     OrderState,
@@ -509,3 +510,49 @@ def test_sweeps_and_requests_do_not_lock_each_other_out(reopen_database: Reopen)
         return done
 
     assert race(reopen_database, work) == [0, 0] + [12] * (AT_ONCE - 2)
+
+
+ENROLMENT = Enrolment(ORDER.order_id, "proof-of-age", b"C" * 48, b"\x01" * 32, LATER)
+
+
+def test_enrolments_come_back_as_they_were_saved_and_saving_again_replaces_them(reopen: Reopen) -> None:
+    other = replace(ENROLMENT, type_id="driving-licence", revocation_id=b"\x02" * 32)
+    with reopen().transaction() as state:
+        state.save_enrolment(ENROLMENT)
+        state.save_enrolment(other)
+    with reopen().transaction() as state:
+        assert tuple(state.enrolments(ORDER.order_id)) == (other, ENROLMENT)
+        assert tuple(state.enrolments(b"x" * 16)) == ()
+        state.save_enrolment(replace(other, is_revoked=True))
+    with reopen().transaction() as state:
+        assert state.enrolments(ORDER.order_id)[0].is_revoked
+
+
+def test_ids_that_stand_are_found_in_order_and_page_by_page(reopen: Reopen) -> None:
+    with reopen().transaction() as state:
+        for number in range(1, 8):
+            state.save_enrolment(
+                replace(
+                    ENROLMENT,
+                    order_id=bytes([number]) * 16,
+                    revocation_id=bytes([number]) * 32,
+                    is_revoked=number == 3,
+                    valid_until=SOON if number == 5 else LATER,
+                )
+            )
+    store = reopen()
+    assert [one[0] for one in store.standing_ids(NOW, after=b"", most=3)] == [1, 2, 4]
+    assert [one[0] for one in store.standing_ids(NOW, after=b"\x04" * 32, most=3)] == [5, 6, 7]
+    assert [one[0] for one in store.standing_ids(SOON, after=b"\x04" * 32, most=3)] == [6, 7]
+    assert tuple(store.standing_ids(NOW, after=b"\x07" * 32, most=3)) == ()
+
+
+def test_enrolments_outlive_their_order_and_end_with_their_credential(reopen: Reopen) -> None:
+    save(reopen(), ORDER)
+    with reopen().transaction() as state:
+        state.save_enrolment(replace(ENROLMENT, valid_until=MUCH_LATER))
+        state.save_enrolment(replace(ENROLMENT, type_id="driving-licence", revocation_id=b"\x02" * 32))
+    reopen().forget_expired(LATER)
+    assert stored(reopen()) is None
+    with reopen().transaction() as state:
+        assert [one.type_id for one in state.enrolments(ORDER.order_id)] == ["proof-of-age"]

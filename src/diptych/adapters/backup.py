@@ -48,7 +48,19 @@ KEYS_LOCK = ".keys.lock"
 PUBLIC_NAMES = ("settings.toml", "keys.json", "*.json", "*.toml", "*.pem", "*.jwt", "*.hash")
 PRIVATE_MARKS = (b"PRIVATE KEY-----",)
 # What lives for minutes, or is made anew: an archive would only keep it longer than it was meant to be.
-LEFT_OUT = ("attempts", "asked", "tmp", "server.log", "*.sqlite", "*.sqlite-*", "*.db", "*.db-*", ".*", "*.acting")
+LEFT_OUT = (
+    "attempts",
+    "asked",
+    "tmp",
+    "epochs",
+    "server.log",
+    "*.sqlite",
+    "*.sqlite-*",
+    "*.db",
+    "*.db-*",
+    ".*",
+    "*.acting",
+)
 
 
 @dataclass(frozen=True)

@@ -30,14 +30,23 @@ class InProcessIssuer:
         self.issuer = issuer
         self._clock = clock
         self._entropy = entropy
+        self.files: dict[str, bytes] = {}
+        """Static files by path: epochs and their buckets."""
 
     def submit(self, signed_order: bytes) -> None:
         self.issuer.accept_order(signed_order, now=self._clock())
 
     def fetch(self, url: str) -> Answer:
+        path = url.removeprefix(self.issuer.url)
+        if path in self.files:
+            return self._yes(self.files[path], JSON)
         if "/oauth-authorization-server" in url:
             return self._answer(lambda: self.issuer.authorization_server_metadata().encode())
         return self._answer(lambda: self.issuer.metadata().encode())
+
+    def fetch_file(self, url: str) -> Answer:
+        found = self.files.get(url.removeprefix(self.issuer.url))
+        return self._yes(found, "application/octet-stream") if found is not None else Answer(404, JSON, b"{}")
 
     def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:
         self._expect(url, TOKENS_PATH)

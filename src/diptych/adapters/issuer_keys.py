@@ -3,6 +3,7 @@
 keys.json                   which keys there are, and where (`roles/issuer/keyring`): the one file that decides
 root.key.pem                the root's key: needed only to certify signers, and best kept elsewhere meanwhile
 signers/TYPE-xxxx.key.pem   signers' keys, where they are not in a token
+fast_suite/                 the keys of the fast suite: see `fast_suite_keys`
 trust.json                  what wallets and verifiers take: written again from keys.json
 
 In this order: new private keys, under names that nobody knows yet; keys.json, replaced whole: this is the moment;
@@ -15,11 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+from diptych.adapters.fast_suite_keys import FastSuiteKeys
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess, is_token_uri, names_one_key
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable
+from diptych.formats.bbs_credential.trust import encode_member
 from diptych.formats.catalogue.model import Catalogue, DocumentType
 from diptych.formats.mdoc.trust import encode_trust
 from diptych.formats.x509 import certificate, profiles
@@ -59,6 +62,7 @@ class IssuerKeys:
         (self.folder / SIGNERS).mkdir(mode=0o700, exist_ok=True)
         root, root_signer = self._new_root(country, ROOT_KEY, now=now, entropy=entropy)
         ring = Keyring((root,), ())
+        self.fast_suite.ensure(self.catalogue, entropy=entropy)
         self._save(
             self._certified(
                 ring, self._types(None), root_signer, key=key, signs_from=_day(now), now=now, entropy=entropy
@@ -82,6 +86,7 @@ class IssuerKeys:
         """
         with self._changing(now=now):
             ring = self.ring().pruned(now=now)
+            self.fast_suite.ensure(self.catalogue, entropy=entropy)
             since = (signs_from or now).replace(microsecond=0)
             root_signer = self._root_signer(ring, root_key)
             ring = self._certified(
@@ -132,6 +137,8 @@ class IssuerKeys:
             under_way = () if ring.emergency is None else ring.emergency.type_ids
             further = [one for one in types if one.id not in under_way]
             if further:
+                # Beside the lost keys lay those of the fast suite.
+                self.fast_suite.give_up(further, entropy=entropy)
                 ring = self._without(ring, further, is_root_lost=is_root_lost, retired_too=retired_too, now=now)
             if ring.emergency is not None:
                 try:
@@ -148,7 +155,16 @@ class IssuerKeys:
 
     def trust(self) -> bytes:
         """The trust file of the keys as they are."""
-        return encode_trust(self.ring().trust())
+        return self._trust(self.ring())
+
+    @property
+    def fast_suite(self) -> FastSuiteKeys:
+        """The keys of the fast suite beside them."""
+        return FastSuiteKeys(self.folder, self.url)
+
+    def _trust(self, ring: Keyring) -> bytes:
+        public = self.fast_suite.public()
+        return encode_trust(replace(ring.trust(), fast_suite=None if public is None else encode_member(public)))
 
     @contextmanager
     def _changing(self, *, now: datetime) -> Iterator[None]:
@@ -162,7 +178,7 @@ class IssuerKeys:
 
     def _save(self, ring: Keyring) -> None:
         """keys.json, which decides, then trust.json, which follows from it. What stands there already is left alone."""
-        for name, data in ((KEYS, keyring.encode(ring)), (TRUST, encode_trust(ring.trust()))):
+        for name, data in ((KEYS, keyring.encode(ring)), (TRUST, self._trust(ring))):
             path = self.folder / name
             if not path.exists() or path.read_bytes() != data:
                 file.replace_file(path, data, mode=OWNER_ONLY if name == KEYS else file.PUBLIC)

@@ -168,6 +168,7 @@ class IssuerRoom:
         from diptych.adapters import issuer_folder, journal
         from diptych.adapters.catalogue_files import load_catalogue
         from diptych.adapters.counters import Counters
+        from diptych.adapters.fast_suite_keys import CurrentProvingSigners
         from diptych.adapters.issuer_keys import CurrentDocumentSigners
         from diptych.adapters.storage.engine import open_database, preload
         from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
@@ -185,7 +186,12 @@ class IssuerRoom:
         open_log = _way_into_log(folder, settings)
 
         # Which key signs is looked up in each child: a new one signs from the next request on.
-        signers = CurrentDocumentSigners(_issuer_keys(folder), lambda: datetime.now(UTC))
+        keys = _issuer_keys(folder)
+        signers = CurrentDocumentSigners(keys, lambda: datetime.now(UTC))
+        # A folder of an earlier release has none until `rotate-signer` makes them.
+        proving_signers = (
+            None if keys.fast_suite.public() is None else CurrentProvingSigners(keys.fast_suite, catalogue)
+        )
 
         @functools.cache
         def open_issuer() -> Issuer:
@@ -200,6 +206,7 @@ class IssuerRoom:
                 nonce_key=issuer_folder.read_nonce_key(folder),
                 request_key=issuer_folder.read_request_key(folder),
                 log=open_log(),
+                proving_signers=proving_signers,
             )
 
         def sweep() -> None:

@@ -117,7 +117,7 @@ def show_document(holding: Holding) -> None:
         table.add_row(Text(name, style="dim"), Text(_value(to_json(attribute.value.reveal()), attribute.identifier)))
     footer = Text(
         f"\nGood from {_day(document.valid_from)} until {_day(document.valid_until)}, from {clean(document.issuer)}."
-        f"\n{holding.copies_left} of {holding.copies} single-use copies left. Id {document.id}.",
+        f"\n{holding.copies_left} of {holding.copies} single-use copies left. Id {document.id}.{_fast(holding)}",
         style="dim",
     )
     panel = Panel(Group(table, footer), title=Text(called(document.names)), title_align="left", expand=False)
@@ -207,7 +207,19 @@ def holding_as_json(holding: Holding) -> dict[str, Json]:
         "is_valid": holding.is_valid,
         "is_renewable": holding.is_renewable,
         "lost_at": None if holding.lost_at is None else _moment(holding.lost_at),
+        "fast_suite": {
+            "held": holding.is_fast,
+            "not_revoked_until": None if holding.stands_until is None else _moment(holding.stands_until),
+        },
     }
+
+
+def _fast(holding: Holding) -> str:
+    if not holding.is_fast:
+        return ""
+    if holding.stands_until is None:
+        return "\nProves by the fast suite too; whether it is revoked, not before `diptych wallet tokens`."
+    return f"\nProves by the fast suite too; that it is not revoked, until {holding.stands_until:%Y-%m-%d %H:%M} UTC."
 
 
 def document_as_json(holding: Holding) -> dict[str, Json]:

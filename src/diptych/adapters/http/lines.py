@@ -28,7 +28,8 @@ MAX_TOKEN_BYTES = 64 * 1024
 MAX_CREDENTIAL_BYTES = 32 * 1024 * 1024
 MAX_REQUEST_BYTES = request_object.MAX_BYTES
 MAX_RECEIPT_BYTES = 16 * 1024
-JSON = "application/json"
+MAX_FILE_BYTES = 4 * 1024 * 1024
+JSON, OCTETS = "application/json", "application/octet-stream"
 
 
 class HttpLine:
@@ -112,6 +113,9 @@ class HttpIssuerLine:
 
     def fetch(self, url: str) -> Answer:
         return self._http.get(url, accept=JSON, max_bytes=MAX_METADATA_BYTES)
+
+    def fetch_file(self, url: str) -> Answer:
+        return self._http.get(url, accept=OCTETS, max_bytes=MAX_FILE_BYTES)
 
     def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:
         headers = {"Content-Type": FORM, "Accept": JSON, HEADER: dpop}

@@ -19,6 +19,7 @@ from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
 from diptych.roles.issuer.model import (
     AccessGrant,
+    Enrolment,
     Incident,
     KeptBatch,
     OrderState,
@@ -101,6 +102,16 @@ _INCIDENTS = sa.Table(
     sa.Column("kind", sa.Text),
     sa.Column("at", sa.BigInteger),
 )
+_ENROLMENTS = sa.Table(
+    "enrolments",
+    _METADATA,
+    sa.Column("order_id", sa.LargeBinary, primary_key=True),
+    sa.Column("type_id", sa.Text, primary_key=True),
+    sa.Column("commitment", sa.LargeBinary),
+    sa.Column("revocation_id", sa.LargeBinary),
+    sa.Column("valid_until", sa.BigInteger),
+    sa.Column("is_revoked", sa.Boolean),
+)
 
 
 class DatabaseIssuerStore:
@@ -141,6 +152,7 @@ class DatabaseIssuerStore:
             )
             connection.execute(sa.update(_ORDERS).where(is_closed, ~opened_by_token).values(sealed_full=None))
             connection.execute(sa.delete(_BATCHES).where(_BATCHES.c.expires_at <= moment))
+            connection.execute(sa.delete(_ENROLMENTS).where(_ENROLMENTS.c.valid_until <= moment))
             # Last: whoever uses one of these again waits for the sweep, which then waits for nobody.
             connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
 
@@ -167,6 +179,17 @@ class DatabaseIssuerStore:
         with transaction(self._engine) as connection:
             rows = connection.execute(sa.select(_INCIDENTS).order_by(_INCIDENTS.c.number)).all()
         return tuple(Incident(bytes(row.order_id), row.kind, _moment(row.at)) for row in rows)
+
+    def standing_ids(self, now: datetime, *, after: bytes, most: int) -> Sequence[bytes]:
+        query = (
+            sa.select(_ENROLMENTS.c.revocation_id)
+            .where(_ENROLMENTS.c.revocation_id > after, _ENROLMENTS.c.valid_until > _seconds(now))
+            .where(_ENROLMENTS.c.is_revoked.is_(False))
+            .order_by(_ENROLMENTS.c.revocation_id)
+            .limit(most)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(bytes(row.revocation_id) for row in connection.execute(query))
 
 
 class _DatabaseTransaction:
@@ -313,6 +336,29 @@ class _DatabaseTransaction:
         of_key = [table.c[name] == value for name, value in key.items()]
         if self._connection.execute(sa.update(table).where(*of_key).values(values)).rowcount == 0:
             self._connection.execute(sa.insert(table).values({**key, **values}))
+
+    def enrolments(self, order_id: bytes) -> Sequence[Enrolment]:
+        query = sa.select(_ENROLMENTS).where(_ENROLMENTS.c.order_id == order_id).order_by(_ENROLMENTS.c.type_id)
+        return tuple(
+            Enrolment(
+                order_id=bytes(row.order_id),
+                type_id=row.type_id,
+                commitment=bytes(row.commitment),
+                revocation_id=bytes(row.revocation_id),
+                valid_until=_moment(row.valid_until),
+                is_revoked=row.is_revoked,
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def save_enrolment(self, enrolment: Enrolment) -> None:
+        values = {
+            "commitment": enrolment.commitment,
+            "revocation_id": enrolment.revocation_id,
+            "valid_until": _seconds(enrolment.valid_until),
+            "is_revoked": enrolment.is_revoked,
+        }
+        self._save(_ENROLMENTS, {"order_id": enrolment.order_id, "type_id": enrolment.type_id}, values)
 
     def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
         row = self._connection.execute(sa.select(_ORDERS).where(condition).with_for_update()).first()

@@ -47,6 +47,8 @@ class IssuerTrust:
     roots: tuple[bytes, ...]
     retired: Mapping[bytes, datetime] = field(default_factory=dict)
     lost: Mapping[bytes, LostSigner] = field(default_factory=dict)
+    fast_suite: Mapping[str, Json] | None = None
+    """What the file says of the fast suite, carried and not understood here: see `formats/bbs_credential/trust`."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ def parse_trust(data: bytes) -> IssuerTrust:
     """
     value = strict_json.parse_object(data)
     signers = value.get("signers")
-    if not {"roots", "signers"} <= set(value) <= {"roots", "signers", "retired", "lost"}:
-        raise FormatError("trust", "a trust file has 'roots' and 'signers', and perhaps 'retired' and 'lost'")
+    if not {"roots", "signers"} <= set(value) <= {"roots", "signers", "retired", "lost", "fast_suite"}:
+        raise FormatError("trust", "a trust file has 'roots' and 'signers', perhaps 'retired', 'lost', 'fast_suite'")
+    fast_suite = value.get("fast_suite")
+    if fast_suite is not None and not isinstance(fast_suite, dict):
+        raise FormatError("trust", "'fast_suite' is an object")
     if not isinstance(signers, dict):
         raise FormatError("trust", "a trust file has 'roots' and 'signers', by document type")
     trust = IssuerTrust(
@@ -110,6 +115,7 @@ def parse_trust(data: bytes) -> IssuerTrust:
         roots=_parse_certificates(value["roots"]),
         retired=_parse_by_fingerprint(value, "retired", parse_moment),
         lost=_parse_by_fingerprint(value, "lost", _parse_lost),
+        fast_suite=fast_suite,
     )
     pinned = [certificate.public_key(certificate.parse(leaf)) for leaves in trust.signers.values() for leaf in leaves]
     if any(key in pinned[:position] for position, key in enumerate(pinned)):
@@ -131,6 +137,8 @@ def encode_trust(trust: IssuerTrust) -> bytes:
             leaf.hex(): {"doc_type": lost.doc_type, "since": encode_moment(lost.lost_at)}
             for leaf, lost in sorted(trust.lost.items())
         }
+    if trust.fast_suite is not None:
+        members["fast_suite"] = dict(trust.fast_suite)
     return strict_json.encode(members)
 
 

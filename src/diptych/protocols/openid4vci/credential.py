@@ -15,6 +15,7 @@ from diptych.formats import base64url, strict_json
 from diptych.formats.jose import jwe, jwk
 from diptych.formats.strict_json import Json
 from diptych.protocols.openid4vci import recorded
+from diptych.protocols.openid4vci.commitment_proof import PROOF_TYPE
 from diptych.protocols.openid4vci.errors import (
     INVALID_CREDENTIAL_REQUEST,
     INVALID_ENCRYPTION_PARAMETERS,
@@ -40,16 +41,22 @@ class ResponseEncryption:
 
 @dataclass(frozen=True)
 class CredentialRequest:
-    """A request for one copy of `configuration_id` for each key proof."""
+    """A request for one copy of `configuration_id` for each key proof, or for a credential on a commitment.
+
+    Of `proofs` (JWTs) and `commitment_proof` (see `commitment_proof.py`) one is empty: the standard takes one type.
+    """
 
     configuration_id: str
     proofs: tuple[str, ...]
     response_encryption: ResponseEncryption | None = None
+    commitment_proof: bytes | None = None
 
     def encode(self) -> bytes:
         """The JSON body."""
-        proofs: list[Json] = list(self.proofs)
-        members: dict[str, Json] = {"credential_configuration_id": self.configuration_id, "proofs": {"jwt": proofs}}
+        proofs: dict[str, Json] = {"jwt": list(self.proofs)}
+        if self.commitment_proof is not None:
+            proofs = {PROOF_TYPE: [base64url.encode(self.commitment_proof)]}
+        members: dict[str, Json] = {"credential_configuration_id": self.configuration_id, "proofs": proofs}
         if self.response_encryption is not None:
             key = {**jwk.encode(self.response_encryption.public_key), "use": "enc", "alg": jwe.KEY_AGREEMENT}
             if self.response_encryption.kid is not None:
@@ -74,7 +81,9 @@ def parse_credential_request(body: bytes) -> CredentialRequest:
         configuration_id = strict_json.text(members, "credential_configuration_id")
     except FormatError as error:
         raise FormatError(error.check, error.message, code=error.code or INVALID_CREDENTIAL_REQUEST) from error
-    return CredentialRequest(configuration_id, _proofs(members), _response_encryption(members))
+    commitment_proof = _commitment_proof(members)
+    proofs = () if commitment_proof is not None else _proofs(members)
+    return CredentialRequest(configuration_id, proofs, _response_encryption(members), commitment_proof)
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,20 @@ def decrypt_response(body: bytes, private_key: ec.EllipticCurvePrivateKey, *, no
     except UnicodeDecodeError as error:
         raise FormatError("credential.encrypted", "an encrypted response is a compact JWE") from error
     return parse_credential_response(jwe.decrypt(compact, private_key, now=now))
+
+
+def _commitment_proof(members: dict[str, Json]) -> bytes | None:
+    """The one commitment proof of a request whose proofs are of that type; None for another type."""
+    proofs = members.get("proofs")
+    if not isinstance(proofs, dict) or set(proofs) != {PROOF_TYPE}:
+        return None
+    found = proofs[PROOF_TYPE]
+    if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], str):
+        raise FormatError("credential.proofs", f"'proofs.{PROOF_TYPE}' holds one string", code=INVALID_PROOF)
+    try:
+        return base64url.decode(found[0])
+    except FormatError as error:
+        raise FormatError(error.check, error.message, code=INVALID_PROOF) from error
 
 
 def _proofs(members: dict[str, Json]) -> tuple[str, ...]:

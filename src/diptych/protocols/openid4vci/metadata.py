@@ -1,7 +1,7 @@
 """What a credential issuer says of itself and of the documents it issues (OpenID4VCI 1.0, 12.2).
 
-Configurations in formats other than `mso_mdoc` are passed over when reading: nothing here could ask for them. Display
-names are the issuer's claim about itself; trust comes from certificates.
+Configurations in formats other than `mso_mdoc` and `bbs_zk` are passed over when reading: nothing here could ask for
+them. Display names are the issuer's claim about itself; trust comes from certificates.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 
 from diptych.crypto.signing import PublicKey
 from diptych.errors import FormatError, VerificationError
-from diptych.formats import strict_json
+from diptych.formats import bbs_credential, strict_json
 from diptych.formats.jose import jwe, jwk
 from diptych.formats.strict_json import Json
 from diptych.protocols.oauth.metadata import texts
 from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.openid4vci.commitment_proof import PROOF_TYPE
 
 WELL_KNOWN = "openid-credential-issuer"
 FORMAT = "mso_mdoc"
+FORMATS = (FORMAT, bbs_credential.FORMAT)
 MAX_BYTES = 1024 * 1024
 # Appendix A.2.2: ECDSA with SHA-256, and the same fully specified for P-256.
 COSE_ALGORITHMS = (-7, -9)
@@ -39,6 +41,7 @@ class CredentialConfiguration:
     scope: str
     names: Mapping[str, str]
     claims: tuple[ClaimDescription, ...] = ()
+    format: str = FORMAT
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def parse_issuer_metadata(body: bytes, *, expected_issuer: str) -> IssuerMetadat
         configurations={
             identifier: _parse_configuration(_object(value, "credential_configurations_supported"))
             for identifier, value in configurations.items()
-            if isinstance(value, dict) and value.get("format") == FORMAT
+            if isinstance(value, dict) and value.get("format") in FORMATS
         },
         names=_parse_names(members),
         request_encryption=_parse_request_encryption(members),
@@ -141,6 +144,14 @@ def _encode_configuration(configuration: CredentialConfiguration) -> Json:
     metadata: dict[str, Json] = {"display": _encode_names(configuration.names)}
     if claims:
         metadata["claims"] = claims
+    if configuration.format != FORMAT:
+        return {
+            "format": configuration.format,
+            "doctype": configuration.doc_type,
+            "scope": configuration.scope,
+            "proof_types_supported": {PROOF_TYPE: {"proof_signing_alg_values_supported": [bbs_credential.SYSTEM]}},
+            "credential_metadata": metadata,
+        }
     return {
         "format": FORMAT,
         "doctype": configuration.doc_type,
@@ -166,6 +177,7 @@ def _parse_configuration(value: dict[str, Json]) -> CredentialConfiguration:
             ClaimDescription(texts(item, "path"), _parse_names(item), item.get("mandatory") is True)
             for item in (_object(claim, "claims") for claim in claims)
         ),
+        format=strict_json.text(value, "format"),
     )
 
 

@@ -1,8 +1,8 @@
 """Batches of credentials, each issued by one act: signed and queued once, given again for the same request.
 
-A request is the same if it asks for the same document type with the same device keys, in the same order; nonces and
-tokens may be others. So a lost answer, or a log that does not answer, costs the citizen nothing and the log no second
-act. Recording is left to `acts`, who may ask to `service`.
+A request is the same if it asks for the same document type with the same device keys, in the same order, or with the
+same commitment; nonces and tokens may be others. So a lost answer, or a log that does not answer, costs the citizen
+nothing and the log no second act. Recording is left to `acts`, who may ask to `service`.
 """
 
 import hashlib
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
-from diptych.crypto.signing import PublicKey
-from diptych.formats.jose import jwk
 from diptych.formats.tlog.act import Act, Detail, batch_digest
 from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.formats.tlog.label import ChainElement
@@ -45,16 +43,19 @@ def issue_batch(
     state: IssuerTransaction,
     opened: OpenedOrder,
     type_id: str,
-    device_keys: Sequence[PublicKey],
+    bound_to: Sequence[bytes],
     *,
     sign: Callable[[], tuple[bytes, ...]],
     policy_hash: bytes,
     now: datetime,
     entropy: Entropy,
 ) -> IssuedBatch:
-    """The credentials that `sign` makes, with the act queued that issues them; or those of the same request before."""
+    """The credentials that `sign` makes, with the act queued that issues them; or those of the same request before.
+
+    `bound_to` says what they are bound to: the thumbprints of device keys, or a holder's commitment.
+    """
     first = first_element(opened.order, opened.keys.renewal)
-    request = _digest(type_id, device_keys)
+    request = _digest(type_id, bound_to)
     kept = state.batch(opened.order.order_id, request)
     if kept is not None and kept.expires_at > now:
         act = next(act for act in state.acts(opened.order.order_id) if act.counter == kept.counter)
@@ -77,6 +78,6 @@ def issue_batch(
     return IssuedBatch(credentials, waiting_until(state, act), first)
 
 
-def _digest(type_id: str, device_keys: Sequence[PublicKey]) -> bytes:
-    thumbprints = b"".join(jwk.thumbprint(key) for key in device_keys)
-    return hashlib.sha256(b"diptych batch request 1\0" + type_id.encode() + b"\0" + thumbprints).digest()
+def _digest(type_id: str, bound_to: Sequence[bytes]) -> bytes:
+    request = b"diptych batch request 1\0" + type_id.encode() + b"\0" + b"".join(bound_to)
+    return hashlib.sha256(request).digest()

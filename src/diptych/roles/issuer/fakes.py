@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from diptych.errors import Conflict, Unavailable
 from diptych.roles.issuer.model import (
     AccessGrant,
+    Enrolment,
     Incident,
     KeptBatch,
     OrderState,
@@ -35,6 +36,7 @@ class _Tables:
     incidents: list[Incident] = field(default_factory=list)
     acts: dict[tuple[bytes, int], QueuedAct] = field(default_factory=dict)
     batches: dict[tuple[bytes, bytes], KeptBatch] = field(default_factory=dict)
+    enrolments: dict[tuple[bytes, str], Enrolment] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         return _Tables(
@@ -45,6 +47,7 @@ class _Tables:
             list(self.incidents),
             dict(self.acts),
             dict(self.batches),
+            dict(self.enrolments),
         )
 
 
@@ -80,6 +83,9 @@ class MemoryIssuerStore:
             _drop(tables.access, [key for key, grant in tables.access.items() if grant.expires_at <= now])
             _drop(tables.seen, [key for key, expires_at in tables.seen.items() if expires_at <= now])
             _drop(tables.batches, [key for key, batch in tables.batches.items() if batch.expires_at <= now])
+            for key, enrolment in list(tables.enrolments.items()):
+                if enrolment.valid_until <= now:
+                    del tables.enrolments[key]
             for order in list(tables.orders.values()):
                 if _is_over(order, now) and all(act.is_recorded for act in state.acts(order.order_id)):
                     state.forget_grants(order.order_id)
@@ -102,6 +108,10 @@ class MemoryIssuerStore:
 
     def incidents(self) -> Sequence[Incident]:
         return tuple(self._tables.incidents)
+
+    def standing_ids(self, now: datetime, *, after: bytes, most: int) -> Sequence[bytes]:
+        found = (one for one in self._tables.enrolments.values() if not one.is_revoked and one.valid_until > now)
+        return tuple(sorted(one.revocation_id for one in found if one.revocation_id > after)[:most])
 
 
 class _MemoryTransaction:
@@ -168,6 +178,13 @@ class _MemoryTransaction:
 
     def record(self, incident: Incident) -> None:
         self.tables.incidents.append(incident)
+
+    def enrolments(self, order_id: bytes) -> Sequence[Enrolment]:
+        found = (one for one in self.tables.enrolments.values() if one.order_id == order_id)
+        return tuple(sorted(found, key=lambda one: one.type_id))
+
+    def save_enrolment(self, enrolment: Enrolment) -> None:
+        self.tables.enrolments[enrolment.order_id, enrolment.type_id] = enrolment
 
 
 def _without_what_nothing_opens(order: StoredOrder, tables: _Tables, now: datetime) -> StoredOrder:

@@ -135,6 +135,22 @@ class Incident:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Enrolment:
+    """What the issuer keeps of one credential of the fast suite: nothing by which its presentations are recognised.
+
+    `commitment` is the holder's, perfectly hiding; every credential of an order is on the same. `revocation_id` is a
+    random scalar that stands in the credential and, as long as it stands, in every epoch until `valid_until`.
+    """
+
+    order_id: bytes
+    type_id: str
+    commitment: bytes
+    revocation_id: bytes = field(repr=False)
+    valid_until: datetime
+    is_revoked: bool = False
+
+
 REFRESH_REUSE = "refresh-token-reuse"
 TRIES_EXHAUSTED = "transaction-code-guessed"
 RESTORED = "database-came-back"

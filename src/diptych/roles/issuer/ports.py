@@ -9,8 +9,10 @@ from typing import Protocol
 from diptych.crypto.signing import Signer
 from diptych.formats.tlog.entry import Entry
 from diptych.formats.tlog.proof import LogProof
+from diptych.private import Secret
 from diptych.roles.issuer.model import (
     AccessGrant,
+    Enrolment,
     Incident,
     KeptBatch,
     QueuedAct,
@@ -91,6 +93,14 @@ class IssuerTransaction(Protocol):
         """Keep an incident for the operator."""
         ...
 
+    def enrolments(self, order_id: bytes) -> Sequence[Enrolment]:
+        """What was signed by the fast suite under an order, by type."""
+        ...
+
+    def save_enrolment(self, enrolment: Enrolment) -> None:
+        """Insert the enrolment, or replace the one of its order and type."""
+        ...
+
 
 class IssuerStore(Protocol):
     """The issuer's memory."""
@@ -111,7 +121,8 @@ class IssuerStore(Protocol):
         - offered and void orders past theirs, and every order past `renewable_until`, with all their tokens and acts,
           once all of these are recorded;
         - the code wraps of a redeemed order whose code has expired;
-        - the full ciphertext of every order that neither a code wrap nor an access token can open any more.
+        - the full ciphertext of every order that neither a code wrap nor an access token can open any more;
+        - enrolments past their `valid_until`.
         """
         ...
 
@@ -125,6 +136,10 @@ class IssuerStore(Protocol):
 
     def incidents(self) -> Sequence[Incident]:
         """Every incident recorded, oldest first."""
+        ...
+
+    def standing_ids(self, now: datetime, *, after: bytes, most: int) -> Sequence[bytes]:
+        """Revocation ids above `after` that are not revoked and valid at `now`, in order, `most` at most."""
         ...
 
 
@@ -152,4 +167,20 @@ class DocumentSigners(Protocol):
 
     def signer_for(self, doc_type: str) -> DocumentSigner:
         """The signer of `doc_type`. `Unavailable` if its key cannot be reached."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProvingSigner:
+    """The key that signs one document type for the fast suite."""
+
+    secret: Secret
+    public_key: bytes
+
+
+class ProvingSigners(Protocol):
+    """The fast suite's keys, one per document type."""
+
+    def signer_for(self, doc_type: str) -> ProvingSigner:
+        """The present signer of `doc_type`. `Unavailable` if there is none, or its key cannot be reached."""
         ...

@@ -5,7 +5,7 @@ incidents it caused. Who asks is a DPoP key; the clock and randomness are argume
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from diptych.protocols.oauth.dpop import DpopProof, verify_proof
 from diptych.protocols.oauth.metadata import AuthorizationServerMetadata
 from diptych.protocols.oauth.nonces import NonceMint
 from diptych.protocols.oauth.token import RefreshTokenRequest, TokenResponse
+from diptych.protocols.openid4vci.commitment_proof import verify_commitment_proof
 from diptych.protocols.openid4vci.credential import (
     CredentialRequest,
     CredentialResponse,
@@ -36,7 +37,7 @@ from diptych.protocols.openid4vci.errors import (
     INVALID_PROOF,
     UNKNOWN_CREDENTIAL_CONFIGURATION,
 )
-from diptych.protocols.openid4vci.key_proof import ProvenKeys, verify_key_proofs
+from diptych.protocols.openid4vci.key_proof import verify_key_proofs
 from diptych.protocols.openid4vci.metadata import (
     ClaimDescription,
     CredentialConfiguration,
@@ -49,8 +50,10 @@ from diptych.roles.issuer.acts import PublicLog, is_open, mark_recorded, record_
 from diptych.roles.issuer.batches import issue_batch
 from diptych.roles.issuer.copies import sign_copies
 from diptych.roles.issuer.model import NONCE_LIFETIME_SECONDS, OrderState, StoredOrder
-from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction
+from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction, ProvingSigners
+from diptych.roles.issuer.proving import proving_configurations, proving_type, sign_credential
 from diptych.roles.issuer.tokens import (
+    OpenedOrder,
     OrderKeys,
     confirm_access,
     no_access,
@@ -92,6 +95,8 @@ class Issuer:
     """The key to which wallets may encrypt credential requests; without it, neither requests nor responses are."""
     log: PublicLog | None = None
     """Where acts are recorded before anything is handed out; None for an issuer that was told to do without."""
+    proving_signers: ProvingSigners | None = field(default=None, repr=False)
+    """The keys of the fast suite; without them, its credentials are not on offer."""
 
     def metadata(self) -> IssuerMetadata:
         """What wallets read first (OpenID4VCI 1.0, 12.2)."""
@@ -101,7 +106,8 @@ class Issuer:
             nonce_endpoint=self.url + NONCES_PATH,
             batch_size=self._batch_size,
             configurations={
-                document_type.id: _configuration(document_type) for document_type in self.catalogue.types.values()
+                **{document_type.id: _configuration(document_type) for document_type in self.catalogue.types.values()},
+                **({} if self.proving_signers is None else proving_configurations(self.catalogue)),
             },
             names=self.names,
             request_encryption=None if self.request_key is None else _request_encryption(self.request_key.public_key),
@@ -185,11 +191,11 @@ class Issuer:
     def issue_credentials(
         self, request: CredentialRequest, *, access_token: Secret, dpop: str, now: datetime, entropy: Entropy
     ) -> CredentialResponse:
-        """Documents of one type, one for each proven key.
+        """Documents of one type, one for each proven key; or its credential of the fast suite, on one commitment.
 
         1. The proof of possession of the token's key, for this request and this token (RFC 9449 7).
         2. The type is one we issue, and there are no more proofs than we announce.
-        3. Every key proof, under nonces of ours (OpenID4VCI 1.0, appendix F.4).
+        3. Every key proof, or the commitment's, under nonces of ours (OpenID4VCI 1.0, appendix F.4).
         4. In one transaction: the token opens the order; DPoP proof and nonces are used up; the order has a document
            of this type, in the part that this token opens; and it still fits the catalogue. The documents are signed,
            and the act is queued: or the same request came before, and there they are.
@@ -201,38 +207,19 @@ class Issuer:
         """
         # 1.
         proof = self._verify_dpop(dpop, CREDENTIALS_PATH, now=now, access_token=access_token)
-        # 2.
-        document_type = self.catalogue.types.get(request.configuration_id)
-        if document_type is None:
-            raise FormatError(
-                "credential.configuration",
-                "no such credential configuration here: read the issuer's metadata",
-                code=UNKNOWN_CREDENTIAL_CONFIGURATION,
-            )
-        if len(request.proofs) > self._batch_size:
-            raise Refused(
-                "credential.batch_size", f"at most {self._batch_size} key proofs in a request", code=INVALID_PROOF
-            )
-        # 3.
-        keys = verify_key_proofs(
-            request.proofs,
-            expected_issuer=self.url,
-            check_nonce=lambda nonce: _ignore(self._c_nonces.check(nonce, now=now)),
-            now=now,
+        # 2. and 3.
+        wanted = (
+            self._wanted_copies(request, now, entropy)
+            if request.commitment_proof is None
+            else self._wanted_proving(request, request.commitment_proof, now, entropy)
         )
-        # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
-        device_keys = keys.public_keys[: document_type.copies]
         # 4. The documents are signed inside the transaction: they leave it together with what was used up.
         with self.store.transaction() as state:
             opened = use_access_token(state, access_token, proof, now=now)
 
             def sign() -> tuple[bytes, ...]:
-                self._use_nonces(state, keys, now)
-                document = _ordered(opened.order, opened.keys, document_type)
-                signer = self.signers.signer_for(document_type.doc_type)
-                return sign_copies(
-                    document_type, document, device_keys, document_signer=signer, now=now, entropy=entropy
-                )
+                self._use_nonces(state, wanted.nonces, now)
+                return wanted.sign(state, opened, _ordered(opened.order, opened.keys, wanted.document_type))
 
             if self.log is None:
                 confirm_access(state, opened.grant)
@@ -240,8 +227,8 @@ class Issuer:
             batch = issue_batch(
                 state,
                 opened,
-                document_type.id,
-                device_keys,
+                request.configuration_id,
+                wanted.bound_to,
                 sign=sign,
                 policy_hash=self.log.policy_hash,
                 now=now,
@@ -294,14 +281,73 @@ class Issuer:
             access_token=access_token,
         )
 
-    def _use_nonces(self, state: IssuerTransaction, keys: ProvenKeys, now: datetime) -> None:
-        for text in keys.nonces:
+    def _wanted_copies(self, request: CredentialRequest, now: datetime, entropy: Entropy) -> "_Wanted":
+        """Steps 2 and 3 for an mdoc: a copy for each proven key."""
+        document_type = self.catalogue.types.get(request.configuration_id)
+        if document_type is None:
+            raise _unknown_configuration()
+        if len(request.proofs) > self._batch_size:
+            raise Refused(
+                "credential.batch_size", f"at most {self._batch_size} key proofs in a request", code=INVALID_PROOF
+            )
+        keys = verify_key_proofs(
+            request.proofs,
+            expected_issuer=self.url,
+            check_nonce=lambda nonce: _ignore(self._c_nonces.check(nonce, now=now)),
+            now=now,
+        )
+        # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
+        device_keys = keys.public_keys[: document_type.copies]
+
+        def sign(_: IssuerTransaction, __: OpenedOrder, document: OrderedDocument) -> tuple[bytes, ...]:
+            signer = self.signers.signer_for(document_type.doc_type)
+            return sign_copies(document_type, document, device_keys, document_signer=signer, now=now, entropy=entropy)
+
+        return _Wanted(document_type, tuple(jwk.thumbprint(key) for key in device_keys), keys.nonces, sign)
+
+    def _wanted_proving(
+        self, request: CredentialRequest, commitment_proof: bytes, now: datetime, entropy: Entropy
+    ) -> "_Wanted":
+        """The same for a credential of the fast suite: one commitment in the place of keys (`proving`)."""
+        document_type, signers = proving_type(self.catalogue, request.configuration_id), self.proving_signers
+        if document_type is None or signers is None:
+            raise _unknown_configuration()
+        proven = verify_commitment_proof(
+            commitment_proof,
+            expected_issuer=self.url,
+            check_nonce=lambda nonce: _ignore(self._c_nonces.check(nonce, now=now)),
+            entropy=entropy,
+        )
+
+        def sign(state: IssuerTransaction, opened: OpenedOrder, document: OrderedDocument) -> tuple[bytes, ...]:
+            signer = signers.signer_for(document_type.doc_type)
+            order_id = opened.order.order_id
+            return (
+                sign_credential(
+                    state, order_id, document_type, document, proven, signer=signer, now=now, entropy=entropy
+                ),
+            )
+
+        return _Wanted(document_type, (proven.point,), (proven.nonce,), sign)
+
+    def _use_nonces(self, state: IssuerTransaction, nonces: Sequence[str], now: datetime) -> None:
+        for text in nonces:
             nonce = self._c_nonces.check(text, now=now)
             seen = hashlib.sha256(b"c_nonce\0" + nonce.text.encode()).digest()
             if not state.use_once(seen, expires_at=nonce.expires_at):
                 raise VerificationError(
                     "key_proof.nonce", "this nonce was used before: ask for a new one", code=INVALID_NONCE
                 )
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a checked request asks for: of which type, bound to which keys or commitment, under which nonces."""
+
+    document_type: DocumentType
+    bound_to: tuple[bytes, ...]
+    nonces: tuple[str, ...]
+    sign: Callable[[IssuerTransaction, OpenedOrder, OrderedDocument], tuple[bytes, ...]]
 
 
 def _ordered(order: StoredOrder, keys: OrderKeys, document_type: DocumentType) -> OrderedDocument:
@@ -344,6 +390,14 @@ def _configuration(document_type: DocumentType) -> CredentialConfiguration:
 
 def _request_encryption(public_key: PublicKey) -> RequestEncryption:
     return RequestEncryption(public_key, base64url.encode(jwk.thumbprint(public_key)))
+
+
+def _unknown_configuration() -> FormatError:
+    return FormatError(
+        "credential.configuration",
+        "no such credential configuration here: read the issuer's metadata",
+        code=UNKNOWN_CREDENTIAL_CONFIGURATION,
+    )
 
 
 def _ignore(checked: object) -> None:

@@ -9,16 +9,20 @@ from typing import TypeVar
 from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError, Refused
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
-from diptych.roles.wallet import records
+from diptych.private import Secret
+from diptych.roles.wallet import proving_records, records
 from diptych.roles.wallet.model import (
     Batch,
     Chain,
+    Commitment,
     Copy,
     Document,
+    EpochToken,
     Grant,
     HeldAct,
     HistoryEntry,
     Life,
+    Proving,
     Standing,
     Trust,
 )
@@ -28,6 +32,7 @@ T = TypeVar("T")
 _TRUST = Key(Kind.TRUST, Kind.TRUST.value)
 _STANDING = Key(Kind.STANDING, Kind.STANDING.value)
 _CHECKPOINT = Key(Kind.CHECKPOINT, Kind.CHECKPOINT.value)
+_HOLDER = Key(Kind.HOLDER, Kind.HOLDER.value)
 
 
 class Contents:
@@ -126,6 +131,22 @@ class Contents:
         found = [copy for copy in self._all(Kind.COPY, records.parse_copy) if copy.document_id == document_id]
         return tuple(sorted(found, key=lambda copy: copy.position))
 
+    def holder_secret(self) -> Secret | None:
+        """The one secret behind every credential of the fast suite; None before the first."""
+        return self._get(_HOLDER, proving_records.parse_holder)
+
+    def commitment(self, grant_id: str) -> Commitment | None:
+        return self._get(Key(Kind.COMMITMENT, grant_id), proving_records.parse_commitment)
+
+    def proving(self, document_id: str) -> Proving | None:
+        """The credential of the fast suite beside a document."""
+        return self._get(Key(Kind.PROVING, document_id), proving_records.parse_proving)
+
+    def tokens(self, document_id: str) -> tuple[EpochToken, ...]:
+        """A document's tokens, the newest epoch first."""
+        found = [one for one in self._all(Kind.STANDS, proving_records.parse_token) if one.document_id == document_id]
+        return tuple(sorted(found, key=lambda one: one.epoch, reverse=True))
+
     def history(self) -> tuple[HistoryEntry, ...]:
         """Everything that was done, the latest first."""
         found = self._all(Kind.HISTORY, records.parse_history_entry)
@@ -188,6 +209,21 @@ class Contents:
     def put_checkpoint(self, signed: SignedCheckpoint) -> None:
         self._after[_CHECKPOINT] = signed.encode()
 
+    def put_holder_secret(self, secret: Secret) -> None:
+        self._after[_HOLDER] = proving_records.encode_holder(secret)
+
+    def put_commitment(self, commitment: Commitment) -> None:
+        self._after[Key(Kind.COMMITMENT, commitment.grant_id)] = proving_records.encode_commitment(commitment)
+
+    def put_proving(self, proving: Proving) -> None:
+        self._after[Key(Kind.PROVING, proving.document_id)] = proving_records.encode_proving(proving)
+
+    def put_token(self, token: EpochToken) -> None:
+        self._after[_token_key(token)] = proving_records.encode_token(token)
+
+    def remove_token(self, token: EpochToken) -> None:
+        self._after[_token_key(token)] = None
+
     def put_history_entry(self, entry: HistoryEntry) -> None:
         self._after[Key(Kind.HISTORY, entry.id)] = records.encode_history_entry(entry)
 
@@ -226,6 +262,10 @@ class Contents:
 
     def _all(self, kind: Kind, parse: Callable[[bytes], T]) -> list[T]:
         return [parse(entry) for key, entry in self._before.items() if key.kind is kind]
+
+
+def _token_key(token: EpochToken) -> Key:
+    return Key(Kind.STANDS, f"{token.document_id} {token.epoch}")
 
 
 def _batch_key(grant_id: str, configuration_id: str) -> Key:

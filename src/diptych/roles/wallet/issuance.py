@@ -5,7 +5,7 @@ to `receiving`, whether the documents are true to `receipt`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
@@ -100,31 +100,53 @@ class Conversation:
         self, configuration_id: str, device_signers: Sequence[Signer], *, access_token: Secret, now: datetime
     ) -> CredentialResponse:
         """The documents, unverified, for these device keys. Both ways encrypted where the issuer offers it."""
+        issuer = self._issuer.metadata.issuer
+
+        def request(c_nonce: str) -> CredentialRequest:
+            proofs = (build_key_proof(signer, issuer=issuer, c_nonce=c_nonce, now=now) for signer in device_signers)
+            return CredentialRequest(configuration_id, tuple(proofs))
+
+        return self._ask_with_nonce(request, access_token, now)
+
+    def ask_proving(
+        self, configuration_id: str, build_proof: Callable[[str], bytes], *, access_token: Secret, now: datetime
+    ) -> CredentialResponse:
+        """The fast suite's credential, unverified, on the commitment that `build_proof` proves under a nonce."""
+        found = self._ask_with_nonce(
+            lambda c_nonce: CredentialRequest(configuration_id, (), commitment_proof=build_proof(c_nonce)),
+            access_token,
+            now,
+        )
+        if len(found.credentials) != 1:
+            raise VerificationError("wallet.copy_count", "the issuer sent more than the one credential asked for")
+        return found
+
+    def _ask_with_nonce(
+        self, request: Callable[[str], CredentialRequest], access_token: Secret, now: datetime
+    ) -> CredentialResponse:
         try:
-            return self._ask_documents(configuration_id, device_signers, access_token, now)
+            return self._ask(request, access_token, now)
         except Refused as error:
             if error.code != INVALID_NONCE:
                 raise
             # 8.3.1.2: a nonce that has expired is asked for anew, once.
-            return self._ask_documents(configuration_id, device_signers, access_token, now)
+            return self._ask(request, access_token, now)
 
-    def _ask_documents(
-        self, configuration_id: str, device_signers: Sequence[Signer], access_token: Secret, now: datetime
+    def _ask(
+        self, request: Callable[[str], CredentialRequest], access_token: Secret, now: datetime
     ) -> CredentialResponse:
         metadata = self._issuer.metadata
         answer = _expect_ok(self._line.ask_nonce(metadata.nonce_endpoint))
-        c_nonce = parse_nonce_response(answer.body).c_nonce
-        proofs = tuple(
-            build_key_proof(signer, issuer=metadata.issuer, c_nonce=c_nonce, now=now) for signer in device_signers
-        )
+        asked = request(parse_nonce_response(answer.body).c_nonce)
         if metadata.request_encryption is None:
-            body, media_type = CredentialRequest(configuration_id, proofs).encode(), credential.MEDIA_TYPE
-            return credential.parse_credential_response(self._ask_credential(body, media_type, access_token, now).body)
+            return credential.parse_credential_response(
+                self._ask_credential(asked.encode(), credential.MEDIA_TYPE, access_token, now).body
+            )
         # 10: a fresh key for this one answer; if the answer is lost, so is the key, and both are made again.
         response_key = generate_signer()
         encryption = ResponseEncryption(response_key.public_key, kid=RESPONSE_KEY_ID)
         body = credential.encrypt_request(
-            CredentialRequest(configuration_id, proofs, encryption),
+            replace(asked, response_encryption=encryption),
             metadata.request_encryption.public_key,
             kid=metadata.request_encryption.kid,
         )

@@ -92,6 +92,34 @@ class Copy:
     is_spent: bool = False
 
 
+@dataclass(frozen=True)
+class Commitment:
+    """The commitment to the holder secret under which everything of one grant is asked for, with its blind."""
+
+    grant_id: str
+    commitment: bytes
+    blind: Secret
+
+
+@dataclass(frozen=True)
+class Proving:
+    """A document's credential of the fast suite, as `formats/bbs_credential` encodes it. Never spent."""
+
+    document_id: str
+    credential: Personal[bytes]
+
+
+@dataclass(frozen=True)
+class EpochToken:
+    """That a document's revocation id stands in one epoch: verified when it was fetched."""
+
+    document_id: str
+    epoch: str
+    key: bytes
+    token: Secret
+    ends: datetime
+
+
 class Event(Enum):
     """What can stand in the history."""
 
@@ -206,3 +234,7 @@ class Holding:
     attributes: tuple[Attribute, ...] = ()
     lost_at: datetime | None = None
     """Since when the key that signed it is lost: it is not valid any more, whatever its dates."""
+    is_fast: bool = False
+    """Whether there is a credential of the fast suite beside it."""
+    stands_until: datetime | None = None
+    """Until when it can be proved not revoked, without asking the issuer again."""

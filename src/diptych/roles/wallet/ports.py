@@ -29,6 +29,10 @@ class Kind(Enum):
     CHAIN = "chain"
     ACT = "act"
     CHECKPOINT = "checkpoint"
+    HOLDER = "holder"
+    COMMITMENT = "commitment"
+    PROVING = "proving"
+    STANDS = "stands"
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,10 @@ class IssuerLine(Protocol):
 
     def fetch(self, url: str) -> Answer:
         """A GET for JSON: metadata."""
+        ...
+
+    def fetch_file(self, url: str) -> Answer:
+        """A GET for a static file: a bucket of an epoch."""
         ...
 
     def ask_token(self, url: str, form: bytes, *, dpop: str) -> Answer:

@@ -10,17 +10,20 @@ because using the successor is what ends it. Callers hold `store.acting()`.
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import SoftwareSigner, dump_signer, generate_signer, load_signer
 from diptych.errors import Conflict, FormatError, Refused, VerificationError
+from diptych.formats import bbs_credential
 from diptych.formats.mdoc.trust import IssuerTrust, parse_trust
 from diptych.formats.x509 import certificate
 from diptych.private import Personal, Secret
 from diptych.protocols.oauth.errors import INVALID_GRANT, NOT_AUTHORIZED
 from diptych.protocols.oauth.token import RefreshTokenRequest, TokenResponse
+from diptych.protocols.openid4vci.credential import CredentialResponse
 from diptych.protocols.openid4vci.metadata import CredentialConfiguration, IssuerMetadata
 from diptych.protocols.openid4vci.offer import CredentialOffer, TxCode
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest, TokenRequest
@@ -38,6 +41,7 @@ from diptych.roles.wallet.model import (
     Tokens,
 )
 from diptych.roles.wallet.ports import IssuerLine, WalletStore
+from diptych.roles.wallet.proving import commit, fast_suite_trust, judge, proof_for, siblings
 from diptych.roles.wallet.receipt import VerifiedCopies, verify_copies
 from diptych.roles.wallet.recorded import keep_recorded
 from diptych.roles.wallet.records import whole_seconds
@@ -106,6 +110,7 @@ class Receiving:
         known = contents.grant_of_code(_digest(offer))
         issuer = find_issuer(self.line, offer.issuer)
         wanted = offer.configuration_ids if known is None else known.outstanding
+        wanted = tuple(name for name in wanted if not _is_proving(issuer.metadata, name))
         documents = tuple(
             OfferedDocument(name, configuration.doc_type, configuration.names)
             for name, configuration in ((name, _configuration(issuer.metadata, name)) for name in wanted)
@@ -134,15 +139,17 @@ class Receiving:
         refused: list[RefusedDocument] = []
         for configuration_id in grant.outstanding:
             configuration = _configuration(issuer.metadata, configuration_id)
+            fetch = self._fetch_proving if _is_proving(issuer.metadata, configuration_id) else self._fetch
             try:
                 try:
-                    grant, document = self._fetch(contents, conversation, issuer, grant, configuration_id, now=now)
+                    grant, document = fetch(contents, conversation, issuer, grant, configuration_id, now=now)
                 except Refused as error:
                     if error.code != NOT_AUTHORIZED:
                         raise
                     grant = self._ensure_tokens(contents, conversation, contents.grant(grant.id), now)
-                    grant, document = self._fetch(contents, conversation, issuer, grant, configuration_id, now=now)
-                received.append(document)
+                    grant, document = fetch(contents, conversation, issuer, grant, configuration_id, now=now)
+                if document not in received:
+                    received.append(document)
             except (VerificationError, FormatError, Refused) as error:
                 refused.append(RefusedDocument(configuration_id, configuration.names, error.check, error.message))
         return Received(tuple(received), tuple(refused))
@@ -156,6 +163,10 @@ class Receiving:
         grant = self._refresh(contents, conversation, grant, now)
         if grant.renewable is not None and document.configuration_id not in grant.renewable:
             raise Refused(NOT_RENEWABLE, "the issuer does not renew this document: ask for a new one")
+        for name in siblings(issuer.metadata, (document.configuration_id,), fast_suite_trust(contents)):
+            # Before the copies, whose dates say when to renew next; what it cannot have does not keep them from coming.
+            with suppress(VerificationError, FormatError, Refused):
+                grant, _ = self._fetch_proving(contents, conversation, issuer, grant, name, now=now)
         _, renewed = self._fetch(contents, conversation, issuer, grant, document.configuration_id, now=now)
         return renewed
 
@@ -168,13 +179,14 @@ class Receiving:
             raise Conflict("wallet.already_accepted", "this offer was accepted before: its documents are here")
         for name in offer.configuration_ids:
             _configuration(metadata, name)
+        wanted = (*offer.configuration_ids, *siblings(metadata, offer.configuration_ids, fast_suite_trust(contents)))
         if grant is None:
             grant = Grant(
                 id=self._new_id(),
                 issuer=offer.issuer,
                 issuer_names=metadata.names,
                 configuration_ids=offer.configuration_ids,
-                outstanding=offer.configuration_ids,
+                outstanding=wanted,
                 code_digest=_digest(offer),
                 code=offer.code,
                 tx_code=tx_code,
@@ -293,6 +305,42 @@ class Receiving:
         keep_recorded(contents, grant, configuration_id, response, day=copies.signed.date())
         return self._keep(contents, grant, batch, configuration, verified=copies, now=now)
 
+    def _fetch_proving(
+        self,
+        contents: Contents,
+        conversation: Conversation,
+        issuer: KnownIssuer,
+        grant: Grant,
+        configuration_id: str,
+        *,
+        now: datetime,
+    ) -> tuple[Grant, Document]:
+        """The fast suite's credential beside a document: commitment saved, asked for, verified, kept."""
+        assert grant.tokens is not None  # `_ensure_tokens` or `_refresh` came first
+        doc_type = _configuration(issuer.metadata, configuration_id).doc_type
+        document = next(
+            (one for one in contents.documents() if (one.grant_id, one.doc_type) == (grant.id, doc_type)), None
+        )
+        if document is None:
+            raise Refused("wallet.no_document", "the document that this credential is of is not in this wallet")
+        commitment, secret = commit(contents, self.store, grant, entropy=self.entropy)
+        response = conversation.ask_proving(
+            configuration_id,
+            lambda c_nonce: proof_for(
+                commitment, secret, issuer=issuer.metadata.issuer, c_nonce=c_nonce, entropy=self.entropy
+            ),
+            access_token=grant.tokens.access_token,
+            now=now,
+        )
+        (credential,) = response.credentials
+        proving = judge(credential, document, commitment, secret, fast_suite_trust(contents))
+        keep_recorded(contents, grant, configuration_id, response, day=_issued_on(response, now))
+        contents.put_proving(proving)
+        kept = _without_outstanding(grant, configuration_id)
+        contents.put_grant(kept)
+        contents.save(self.store)
+        return kept, document
+
     def _keys(self, contents: Contents, grant: Grant, configuration_id: str, batch_size: int) -> Batch:
         """Device keys for one request, on disk before they are sent. Asked again, the same keys are sent again."""
         batch = contents.batch(grant.id, configuration_id)
@@ -329,10 +377,7 @@ class Receiving:
             valid_from=verified.valid_from,
             valid_until=verified.valid_until,
         )
-        outstanding = tuple(name for name in grant.outstanding if name != batch.configuration_id)
-        kept = replace(grant, outstanding=outstanding)
-        if not outstanding:
-            kept = replace(kept, code=None, tx_code=None)
+        kept = _without_outstanding(grant, batch.configuration_id)
         contents.put_grant(kept)
         contents.remove_batch(batch)
         contents.put_document(document)
@@ -385,6 +430,24 @@ def _configuration(metadata: IssuerMetadata, configuration_id: str) -> Credentia
     if configuration is None:
         raise Refused("wallet.unknown_document", "the issuer offers a document that it does not describe")
     return configuration
+
+
+def _issued_on(response: CredentialResponse, now: datetime) -> date:
+    """The day of a credential that does not say one: its act's, if that is today or, around midnight, yesterday."""
+    today = now.date()
+    told = today if response.recorded is None else response.recorded.acts[-1].committed.act.day
+    return told if told == today - timedelta(days=1) else today
+
+
+def _is_proving(metadata: IssuerMetadata, configuration_id: str) -> bool:
+    return _configuration(metadata, configuration_id).format == bbs_credential.FORMAT
+
+
+def _without_outstanding(grant: Grant, configuration_id: str) -> Grant:
+    """The grant with one thing less to fetch; with nothing left, its codes are of no more use."""
+    outstanding = tuple(name for name in grant.outstanding if name != configuration_id)
+    kept = replace(grant, outstanding=outstanding)
+    return kept if outstanding else replace(kept, code=None, tx_code=None)
 
 
 def _is_known(issuer: str, trust: IssuerTrust) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.passphrase import Hardness
 from diptych.errors import Conflict, DiptychError, Unavailable
+from diptych.formats.bbs_credential.trust import parse_trust as parse_fast_suite_trust
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import check_succeeds
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
@@ -62,6 +63,7 @@ class Wallet:
         signer whose loss this wallet knows of.
         """
         found = parse_issuer_trust(issuers)
+        parse_fast_suite_trust(issuers)
         parse_verifier_trust(verifiers)
         contents = Contents(self.store.read())
         check_succeeds(found, lost_signers(contents))
@@ -223,4 +225,6 @@ def _holding(contents: Contents, document: Document, now: datetime, *, with_attr
         is_renewable=None if grant.renewable is None else document.configuration_id in grant.renewable,
         attributes=attributes,
         lost_at=lost_at,
+        is_fast=contents.proving(document.id) is not None,
+        stands_until=max((token.ends for token in contents.tokens(document.id)), default=None),
     )
