@@ -17,12 +17,9 @@ from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint
 from diptych.private import Personal, Secret
 from diptych.protocols.depositing.deposit import RecordVersion
 from diptych.protocols.opening.decision import Deferral
+from diptych.protocols.opening.holding import Counted, KeptAnswer, Review, Reviewed
 from diptych.roles.trustee.fakes import MemoryMonthKeys, MemoryTrusteeStore
 from diptych.roles.trustee.model import (
-    Counted,
-    KeptAnswer,
-    Review,
-    Reviewed,
     SealedSecrets,
     StoredCeremony,
     StoredDeposit,

@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
     from diptych.adapters.trustee_folder import TrusteeCard
-    from diptych.roles.trustee.model import Review, Reviewed
+    from diptych.protocols.opening.holding import Review, Reviewed
     from diptych.roles.trustee.service import Trustee, TrusteePolicy
 
 SWEEP_SECONDS = 60.0
@@ -68,8 +68,11 @@ class TrusteeRoom:
             return trustee.reviews()
 
     def trustee_review(self, folder: Path, request: bytes, review: "Review") -> "Reviewed":
+        import os
+        from datetime import UTC, datetime
+
         with _opened(folder) as trustee:
-            return trustee.review(request, review)
+            return trustee.review(request, review, now=datetime.now(UTC), entropy=os.urandom)
 
     def serve_trustee(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
+    from diptych.protocols.opening.holding import Review, Reviewed
     from diptych.protocols.reading.files import LogFiles
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.officer.service import Officer
-    from diptych.roles.trustee.model import Review, Reviewed
     from diptych.roles.trustee.service import TrusteePolicy
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy

@@ -13,7 +13,7 @@ from diptych.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from diptych.roles.trustee.model import Reviewed
+    from diptych.protocols.opening.holding import Reviewed
     from diptych.roles.trustee.service import TrusteePolicy
 
 trustee = typer.Typer(name="trustee", help="Keep a share of every record's key.", no_args_is_help=True)
@@ -91,7 +91,7 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Show the opening requests that wait for a person at this trustee, or decide one of them."""
-    from diptych.roles.trustee.model import Review
+    from diptych.protocols.opening.holding import Review
 
     rooms: Rooms = context.obj
     waiting = rooms.trustee_reviews(folder)

@@ -15,8 +15,8 @@ from diptych.formats.tlog.act import CommittedAct
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Personal, Secret
 from diptych.protocols.opening.answer import SHARE_ANSWER, open_answer
+from diptych.protocols.opening.holding import Review
 from diptych.protocols.opening.request import OpeningRequest, Presentation
-from diptych.roles.trustee.model import Review
 from tests.registry_world import content_of
 from tests.trustee_town import PURPOSE, Town
 
@@ -159,7 +159,7 @@ def test_where_the_policy_wants_a_person_nothing_leaves_before_one_approves(town
     with pytest.raises(Unavailable, match=r"opening\.approval"):
         opened(town, 4, body)
     assert [one.request for one in town.trustee(4).reviews()] == [request.digest]
-    town.trustee(4).review(request.digest, Review.APPROVED)
+    town.trustee(4).review(request.digest, Review.APPROVED, now=town.log.now, entropy=os.urandom)
     assert opened(town, 4, body)
     assert not town.trustee(4).reviews()
 
@@ -171,7 +171,7 @@ def test_what_a_person_refused_stays_refused(town: Town, content: RecordContent)
     body = presented(town, 4, fresh, request, logged)
     with pytest.raises(Unavailable):
         opened(town, 4, body)
-    town.trustee(4).review(request.digest, Review.REFUSED)
+    town.trustee(4).review(request.digest, Review.REFUSED, now=town.log.now, entropy=os.urandom)
     with pytest.raises(Refused, match=r"opening\.refused_by_person"):
         opened(town, 4, body)
 

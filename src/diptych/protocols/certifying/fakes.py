@@ -1,6 +1,6 @@
 """The part of a holder's memory that says who may act, in memory: for tests, and inside the fakes of the roles."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from diptych.formats.mandate.attestation import AuditAttestation
 from diptych.formats.mandate.officer import OfficerRevocation
@@ -16,10 +16,6 @@ class MemoryStanding:
     officers: dict[bytes, HonouredOfficer] = field(default_factory=dict)
     revocations: dict[bytes, OfficerRevocation] = field(default_factory=dict)
     attested: AuditAttestation | None = None
-
-    def copy(self) -> "MemoryStanding":
-        """The same, to be changed apart."""
-        return replace(self, officers=dict(self.officers), revocations=dict(self.revocations))
 
     def kept_checkpoint(self) -> KeptCheckpoint | None:
         return self.kept

@@ -3,36 +3,24 @@
 The memory can be told to fail before or after saving, as a database whose answer is lost does.
 """
 
-import copy as shallow
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from diptych.crypto.lookup_prf import KeyShare
 from diptych.errors import Refused, Unavailable
 from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.private import Secret
-from diptych.protocols.certifying.fakes import MemoryStanding
-from diptych.protocols.opening.decision import Deferral
-from diptych.roles.trustee.model import (
-    Counted,
-    KeptAnswer,
-    Review,
-    Reviewed,
-    StoredCeremony,
-    StoredDeposit,
-    StoredPrekey,
-    StoredRecord,
-)
+from diptych.protocols.opening.fakes import MemoryHolder
+from diptych.protocols.opening.holding import KeptAnswer, Reviewed
+from diptych.roles.trustee.model import StoredCeremony, StoredDeposit, StoredPrekey, StoredRecord
 from diptych.roles.trustee.ports import MonthKey
-
-COUNTS_KEPT = timedelta(days=7)
 
 
 @dataclass
-class _Tables(MemoryStanding):
+class _Tables(MemoryHolder):
     """Everything a trustee remembers; the `TrusteeTransaction` too."""
 
     prekeys: dict[bytes, StoredPrekey] = field(default_factory=dict)
@@ -40,22 +28,11 @@ class _Tables(MemoryStanding):
     acknowledgements: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     records: dict[bytes, StoredRecord] = field(default_factory=dict)
     deletions: dict[bytes, bytes] = field(default_factory=dict)
-    answers: dict[bytes, KeptAnswer] = field(default_factory=dict)
     nonces: dict[bytes, KeptAnswer] = field(default_factory=dict)
-    counts: dict[Counted, int] = field(default_factory=dict)
-    deferrals: dict[bytes, Deferral] = field(default_factory=dict)
-    reviewed: dict[bytes, Reviewed] = field(default_factory=dict)
     set: TrusteeSet | None = None
     key_shares: dict[tuple[str, int], KeyShare] = field(default_factory=dict)
     ceremonies: dict[bytes, StoredCeremony] = field(default_factory=dict)
     ended: dict[bytes, bytes] = field(default_factory=dict)
-
-    def copy(self) -> "_Tables":
-        copied = shallow.copy(self)
-        for name, table in vars(self).items():
-            if isinstance(table, dict):
-                setattr(copied, name, dict(table))
-        return copied
 
     def prekey(self, prekey_id: bytes) -> StoredPrekey | None:
         return self.prekeys.get(prekey_id)
@@ -97,41 +74,11 @@ class _Tables(MemoryStanding):
     def save_deletion(self, order: bytes, record_id: bytes, statement: bytes) -> None:
         self.deletions[order] = statement
 
-    def answer(self, request: bytes) -> KeptAnswer | None:
-        return self.answers.get(request)
-
-    def save_answer(self, answer: KeptAnswer) -> None:
-        self.answers[answer.request] = answer
-
     def nonce(self, nonce: bytes) -> KeptAnswer | None:
         return self.nonces.get(nonce)
 
     def save_nonce(self, nonce: bytes, answer: KeptAnswer) -> None:
         self.nonces[nonce] = answer
-
-    def count(self, counted: Counted) -> int:
-        return self.counts.get(counted, 0)
-
-    def count_one(self, counted: Counted) -> None:
-        self.counts[counted] = self.count(counted) + 1
-
-    def deferral(self, request: bytes) -> Deferral | None:
-        return self.deferrals.get(request)
-
-    def save_deferral(self, deferral: Deferral) -> None:
-        self.deferrals[deferral.request] = deferral
-
-    def drop_deferral(self, request: bytes) -> None:
-        self.deferrals.pop(request, None)
-
-    def oldest_deferral(self) -> date | None:
-        return min((deferral.disclose_on for deferral in self.deferrals.values()), default=None)
-
-    def review(self, request: bytes) -> Reviewed | None:
-        return self.reviewed.get(request)
-
-    def save_review(self, review: Reviewed) -> None:
-        self.reviewed[review.request] = review
 
     def trustee_set(self) -> TrusteeSet | None:
         return self.set
@@ -167,10 +114,8 @@ class _Tables(MemoryStanding):
     def forget_expired(self, now: datetime) -> None:
         self.prekeys = {key: one for key, one in self.prekeys.items() if one.expires > now}
         self.deposits = {key: one for key, one in self.deposits.items() if one.expires_at > now}
-        self.answers = {key: one for key, one in self.answers.items() if one.expires_at > now}
         self.nonces = {key: one for key, one in self.nonces.items() if one.expires_at > now}
-        self.reviewed = {key: one for key, one in self.reviewed.items() if one.expires_at > now}
-        self.counts = {key: n for key, n in self.counts.items() if key.day >= now.date() - COUNTS_KEPT}
+        self.forget_answers(now)
         known = {key[0] for key in self.deposits} | set(self.records)
         self.acknowledgements = {key: one for key, one in self.acknowledgements.items() if one[0] in known}
 
@@ -206,8 +151,7 @@ class MemoryTrusteeStore:
             tables.forget_expired(now)
 
     def reviews(self) -> Sequence[Reviewed]:
-        waiting = [one for one in self._tables.reviewed.values() if one.review is Review.PENDING]
-        return tuple(sorted(waiting, key=lambda one: (one.expires_at, one.request)))
+        return self._tables.pending_reviews()
 
 
 class MemoryMonthKeys:

@@ -14,7 +14,7 @@ from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.protocols.certifying.standing import log_time
 from diptych.protocols.lookup.decision import TOLERANCE, LookupCounts, LookupPolicy, LookupState, decide_lookup
 from diptych.protocols.lookup.request import LOOKUP_ANSWER, LookupAnswer, LookupRequest
-from diptych.roles.trustee.model import Counted, KeptAnswer
+from diptych.protocols.opening.holding import Counted, KeptAnswer
 from diptych.roles.trustee.ports import TrusteeStore, TrusteeTransaction
 
 

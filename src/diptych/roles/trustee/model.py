@@ -4,10 +4,9 @@ A thief of the memory alone has ciphertext, record ids, versions, officers and t
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import datetime
 
-from diptych.private import Personal, Secret
+from diptych.private import Secret
 from diptych.protocols.depositing.deposit import RecordVersion
 
 
@@ -73,43 +72,3 @@ class StoredCeremony:
     recipient: Secret = field(repr=False)
     channel: bytes = field(repr=False)
     said: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class KeptAnswer:
-    """An answer that is given again, with the same bytes, until `expires_at`."""
-
-    request: bytes
-    answer: bytes = field(repr=False)
-    expires_at: datetime
-
-
-class Review(StrEnum):
-    """Where a request stands that a person has to approve."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Reviewed:
-    """A request that a person at the trustee has to look at, with what that person is shown."""
-
-    request: bytes
-    review: Review
-    officer: bytes
-    record_id: bytes
-    legal_basis: str
-    purpose: str
-    case: Personal[str] = field(repr=False)
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What is counted in a day: openings, or lookups of one purpose; by one officer, or by the whole agency (None)."""
-
-    what: str
-    officer: bytes | None
-    day: date

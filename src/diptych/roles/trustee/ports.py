@@ -9,20 +9,11 @@ from typing import Protocol
 from diptych.crypto.lookup_prf import KeyShare
 from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.private import Secret
-from diptych.protocols.certifying.standing import Standing
-from diptych.protocols.opening.decision import Deferral
-from diptych.roles.trustee.model import (
-    Counted,
-    KeptAnswer,
-    Reviewed,
-    StoredCeremony,
-    StoredDeposit,
-    StoredPrekey,
-    StoredRecord,
-)
+from diptych.protocols.opening.holding import HolderTransaction, KeptAnswer, Reviewed
+from diptych.roles.trustee.model import StoredCeremony, StoredDeposit, StoredPrekey, StoredRecord
 
 
-class TrusteeTransaction(Standing, Protocol):
+class TrusteeTransaction(HolderTransaction, Protocol):
     """The trustee's memory inside one transaction: what is read here nobody else changes until it ends."""
 
     def prekey(self, prekey_id: bytes) -> StoredPrekey | None:
@@ -73,52 +64,12 @@ class TrusteeTransaction(Standing, Protocol):
         """Keep the statement for good."""
         ...
 
-    def answer(self, request: bytes) -> KeptAnswer | None:
-        """What was answered to the request with this digest."""
-        ...
-
-    def save_answer(self, answer: KeptAnswer) -> None:
-        """Insert it."""
-        ...
-
     def nonce(self, nonce: bytes) -> KeptAnswer | None:
         """The lookup that came with this nonce."""
         ...
 
     def save_nonce(self, nonce: bytes, answer: KeptAnswer) -> None:
         """Insert it."""
-        ...
-
-    def count(self, counted: Counted) -> int:
-        """How many there were."""
-        ...
-
-    def count_one(self, counted: Counted) -> None:
-        """One more."""
-        ...
-
-    def deferral(self, request: bytes) -> Deferral | None:
-        """The deferred opening that was answered here and is not disclosed yet."""
-        ...
-
-    def save_deferral(self, deferral: Deferral) -> None:
-        """Watch it from now on."""
-        ...
-
-    def drop_deferral(self, request: bytes) -> None:
-        """It was disclosed."""
-        ...
-
-    def oldest_deferral(self) -> date | None:
-        """The earliest day on which an opening that is watched is to be disclosed."""
-        ...
-
-    def review(self, request: bytes) -> Reviewed | None:
-        """What a person said of this request, or that nobody has yet."""
-        ...
-
-    def save_review(self, review: Reviewed) -> None:
-        """Insert or replace it."""
         ...
 
     def trustee_set(self) -> TrusteeSet | None:

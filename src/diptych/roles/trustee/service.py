@@ -1,6 +1,6 @@
 """A trustee's use-cases, one for each message it takes (docs/spec/trustee-api.md): bytes in, bytes out.
 
-What is decided stands in `protocols`, what is kept in `deposits`, `lookups` and `openings`. Who sent a message is
+What is decided stands in `protocols`, what is kept in `deposits`, `lookups`, `openings`. Who sent a message is
 nobody's business: each is authenticated by itself. The clock and randomness are arguments.
 """
 
@@ -30,14 +30,14 @@ from diptych.protocols.depositing.prekey import PREKEY_REQUEST
 from diptych.protocols.lookup.decision import LookupPolicy
 from diptych.protocols.lookup.request import LOOKUP_REQUEST
 from diptych.protocols.opening.disclosure import parse_disclosure
+from diptych.protocols.opening.holding import Holder, Review, Reviewed
 from diptych.protocols.opening.policy import HolderPolicy
 from diptych.protocols.opening.request import parse_presentation
 from diptych.roles.trustee.ceremonies import Ceremonies, own_place
 from diptych.roles.trustee.deposits import Deposits
 from diptych.roles.trustee.lookups import Lookups
-from diptych.roles.trustee.model import Review, Reviewed
-from diptych.roles.trustee.openings import Openings
-from diptych.roles.trustee.ports import MonthKeys, TrusteeStore
+from diptych.roles.trustee.openings import Masks
+from diptych.roles.trustee.ports import MonthKeys, TrusteeStore, TrusteeTransaction
 
 MAX_BODY_BYTES = 128 * 1024
 
@@ -135,19 +135,19 @@ class Trustee:
 
     def open(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
         """A share answer for an opening request and its public act."""
-        return self._openings.answer(parse_presentation(body), now=now, entropy=entropy)
+        return self._holder(now, entropy).answer(parse_presentation(body))
 
-    def disclose(self, body: bytes) -> None:
+    def disclose(self, body: bytes, *, now: datetime, entropy: Entropy) -> None:
         """A deferred opening was disclosed."""
-        self._openings.disclose(parse_disclosure(body))
+        self._holder(now, entropy).disclose(parse_disclosure(body))
 
     def reviews(self) -> Sequence[Reviewed]:
         """What waits for a person."""
         return self.store.reviews()
 
-    def review(self, request: bytes, review: Review) -> Reviewed:
+    def review(self, request: bytes, review: Review, *, now: datetime, entropy: Entropy) -> Reviewed:
         """A person's word on it."""
-        return self._openings.review(request, review)
+        return self._holder(now, entropy).review(request, review)
 
     def check(self) -> None:
         """Raises `Unavailable` if the trustee cannot work now."""
@@ -173,6 +173,6 @@ class Trustee:
     def _lookups(self) -> Lookups:
         return Lookups(self.signer, self.policy.lookups, self.store)
 
-    @property
-    def _openings(self) -> Openings:
-        return Openings(self.signer, self.recipient, self.policy.trusted, self.policy.holder, self.store, self.keys)
+    def _holder(self, now: datetime, entropy: Entropy) -> Holder[TrusteeTransaction]:
+        masks = Masks(self.recipient, self.keys, now, entropy)
+        return Holder(self.signer, self.policy.trusted, self.policy.holder, self.store.transaction, masks)

@@ -109,7 +109,8 @@ class _Endpoints:
         return await self._answer(self._trustee.open, request)
 
     async def disclosures(self, request: Request) -> Response:
-        await run_in_threadpool(self._trustee.disclose, await _body(request))
+        body = await _body(request)
+        await run_in_threadpool(self._trustee.disclose, body, now=self._clock(), entropy=self._entropy)
         return _done()
 
     async def erasures(self, request: Request) -> Response:
