@@ -1,7 +1,8 @@
 """`diptych demo`: the first journey on one machine, with a fictional person and real processes.
 
-It starts an issuer and a verifier as servers of their own, plays officer and citizen through the commands that a
-person would type, and then searches the servers' files for the citizen. The folders stay for inspection.
+It starts a public log, its witnesses, an issuer and a verifier as servers of their own, plays officer and citizen
+through the commands that a person would type, and then searches the servers' files for the citizen. The folders stay
+for inspection.
 """
 
 import secrets
@@ -14,7 +15,8 @@ from pathlib import Path
 import typer
 
 from diptych.adapters.canary_search import search
-from diptych.cli import demo_processes
+from diptych.cli import demo_log, demo_processes
+from diptych.cli.demo_log import LogChapter, Told
 from diptych.cli.demo_processes import Commands
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, emit, progress
 
@@ -54,37 +56,50 @@ class Story:
     canaries: list[str]
     canaries_found: int
     server_paths: list[str]
+    public: Told
 
     @property
     def holds(self) -> bool:
-        """Everything was issued and accepted, and no server file holds anything of the citizen."""
-        return bool(self.issued) and all(proof.accepted for proof in self.proofs) and self.canaries_found == 0
+        """Everything was issued in public and accepted, and no server file holds anything of the citizen."""
+        is_done = bool(self.issued) and all(proof.accepted for proof in self.proofs) and self.public.holds
+        return is_done and self.canaries_found == 0
 
 
 def play(root: Path, *, once: bool, as_json: bool) -> None:
     """The whole demo in the folder `root`; unless `once`, the servers then run until Ctrl-C."""
     environment = {"DIPTYCH_WALLET_PASSPHRASE": PASSPHRASE}
     with demo_processes.own_folder(root), Commands(root, environment, quiet=as_json) as commands:
-        story = tell(root, commands)
-        emit(asdict(story), as_json=as_json, prose=lambda: _show(story))
+        story = tell(root, commands, once=once)
+        emit(_as_json(story), as_json=as_json, prose=lambda: _show(story))
         if not once:
             _stay(root)
     if not story.holds:
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
 
 
-def tell(root: Path, commands: Commands) -> Story:
+def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     """Play the journey with `commands` in `root`, and look at what it left behind."""
-    issuer_port, verifier_port = demo_processes.free_ports(2)
-    issuer_url, verifier_url = f"http://127.0.0.1:{issuer_port}", f"http://127.0.0.1:{verifier_port}"
+    urls = [f"http://127.0.0.1:{port}" for port in demo_processes.free_ports(5)]
+    issuer_url, verifier_url, log_url = urls[:3]
+    log = LogChapter(commands, log_url, urls[3:])
 
-    commands.say("The officer, the issuer, the verifier and the wallet each make their keys and their own folder.")
+    commands.say("Everybody makes their keys and a folder of their own: two witnesses and the public log first,")
+    log.make()
+    commands.say("then the officer, the issuer, the verifier and the wallet.")
     officer = commands.run("officer", "init", "officer", "--issuer", issuer_url)
     officer_key = ("--officer-key", str(officer["public_key"]))
-    commands.run("issuer", "init", "issuer", "--url", issuer_url, *officer_key, "--without-log")
+    commands.run("issuer", "init", "issuer", "--url", issuer_url, *officer_key, "--log-policy", log.policy)
     commands.run("verifier", "init", "verifier", "--url", verifier_url, "--trust", "issuer/trust.json")
-    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json", "--without-log")
+    trust = (
+        "--trust",
+        "issuer/trust.json",
+        "--verifier-trust",
+        "verifier/verifier-trust.json",
+        "--log-policy",
+        log.policy,
+    )
     commands.run("wallet", "init", "--wallet", "wallet", *trust)
+    log.start("issuer/log.pub.pem")
     commands.serve("issuer", issuer_url)
     commands.serve("verifier", verifier_url)
 
@@ -92,15 +107,22 @@ def tell(root: Path, commands: Commands) -> Story:
     canaries = _write_order(root / "officer")
     approval = commands.run("officer", "approve", "officer/order.toml", "--officer", "officer")
 
-    commands.say("The citizen scans the offer and types the transaction code; the wallet redeems it.")
+    commands.say(
+        "The citizen scans the offer and types the transaction code; the wallet redeems it.\n"
+        "Nothing is handed out before it stands in the public log, under both witnesses; nothing is taken without."
+    )
     codes = ("--tx-code", str(approval["tx_code"]))
     commands.run("wallet", "accept", str(approval["offer"]), *codes, "--wallet", "wallet", "--yes")
     held = commands.run("wallet", "list", "--wallet", "wallet")
 
     proofs = [_prove(commands, policy) for policy in POLICIES]
 
+    commands.say("The short-lived proofs are renewed: no officer is needed, and it is an act like any other.")
+    commands.run("wallet", "renew", "proof-of-age", "--wallet", "wallet")
+    told = log.tell(stops=once)
+
     commands.say("Now for what is left on the servers: every file is searched for the citizen.")
-    servers = [root / "issuer", root / "verifier"]
+    servers = [root / "issuer", root / "verifier", *demo_log.folders(root)]
     return Story(
         issued=[Issued(str(one["document"]), str(one["format"]), int(str(one["copies"]))) for one in _rows(held)],
         proofs=proofs,
@@ -108,6 +130,7 @@ def tell(root: Path, commands: Commands) -> Story:
         canaries=canaries,
         canaries_found=len(search(servers, canaries)),
         server_paths=[str(path) for path in servers],
+        public=told,
     )
 
 
@@ -124,6 +147,13 @@ def _prove(commands: Commands, policy: str) -> Proof:
         verify_ms=float(str(verdict["verify_ms"])),
         bytes=int(str(answered["bytes"])),
     )
+
+
+def _as_json(story: Story) -> dict[str, object]:
+    """One object: what the log says stands beside the rest."""
+    members = asdict(story)
+    public = members.pop("public")
+    return {**members, **{name: public[name] for name in ("log", "receipts_verified", "log_path", "log_policy")}}
 
 
 def _write_order(folder: Path) -> list[str]:
@@ -208,6 +238,8 @@ def _show(story: Story) -> None:
     console.print(issued, proofs, "What the verifier kept, all of it:", sep="\n")
     for row in story.verifier_stored:
         console.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), highlight=False)
+    console.print()
+    demo_log.show(story.public, console)
     console.print(
         f"\nSearched for {len(story.canaries)} planted values in {' and '.join(story.server_paths)}: "
         f"[bold]{story.canaries_found} found[/bold]."
@@ -220,6 +252,7 @@ def _stay(root: Path) -> None:
     progress(f"  cd {root}")
     progress(f"  export PATH={Path(sys.argv[0]).resolve().parent}:$PATH DIPTYCH_WALLET_PASSPHRASE='{PASSPHRASE}'")
     progress("  diptych wallet show driving-licence --wallet wallet")
+    progress("  diptych wallet acts --wallet wallet      # what was done about you, proven in the public log")
     progress("  diptych verifier ask identity_name       # in one terminal; it prints a link and waits")
     progress("  diptych wallet present LINK --wallet wallet")
     progress("Ctrl-C stops them.")

@@ -101,14 +101,23 @@ class Commands:
         assert isinstance(answer, dict)
         return answer
 
-    def serve(self, role: str, url: str, settings: Mapping[str, str] | None = None) -> None:
+    def serve(
+        self,
+        role: str,
+        url: str,
+        settings: Mapping[str, str] | None = None,
+        *,
+        folder: str | None = None,
+        is_up: str = "/health",
+    ) -> None:
         """Start `role` as a server that answers at `url`; its words go to `server.log` in its folder."""
-        folder = self.root / role
-        temporary = folder / "tmp"
+        name = folder or role
+        place = self.root / name
+        temporary = place / "tmp"
         temporary.mkdir(exist_ok=True)
-        with (folder / "server.log").open("ab") as log:
+        with (place / "server.log").open("ab") as log:
             server = subprocess.Popen(  # noqa: S603  # our own program, no shell
-                [*self.program, "serve", role, role],
+                [*self.program, "serve", role, name],
                 cwd=self.root,
                 # Temporary files, if any role ever makes one, are searched with the rest.
                 env=self._environment({"TMPDIR": str(temporary), **(settings or {})}),
@@ -118,24 +127,30 @@ class Commands:
                 # Ctrl-C reaches the demo alone, which then stops its servers in order.
                 start_new_session=True,
             )
-        self.servers[role] = server
-        self._wait_until_healthy(role, server, url)
+        self.servers[name] = server
+        self._wait_until_up(name, server, url + is_up)
 
     @staticmethod
     def _environment(more: Mapping[str, str]) -> dict[str, str]:
         """This process's own, less every setting of Diptych: a demo must not write to somebody's real database."""
         return {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | dict(more)
 
-    def _wait_until_healthy(self, role: str, server: subprocess.Popen[bytes], url: str) -> None:
+    def stop(self, *names: str) -> None:
+        """Stop these servers, and wait for them."""
+        for name in names:
+            _end(self.servers.pop(name))
+
+    def _wait_until_up(self, role: str, server: subprocess.Popen[bytes], url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if server.poll() is not None:
                 raise Unavailable("demo.server", f"the {role} did not start: {self._last_words(role)}")
             try:
-                if httpx.get(f"{url}/health", timeout=1, trust_env=False).is_success:
+                if httpx.get(url, timeout=1, trust_env=False).is_success:
                     return
             except httpx.HTTPError:
-                time.sleep(0.1)
+                pass
+            time.sleep(0.1)
         raise Unavailable("demo.server", f"the {role} did not answer within {START_SECONDS:.0f} seconds")
 
     def _last_words(self, role: str) -> str:
@@ -146,11 +161,16 @@ class Commands:
         for server in self.servers.values():
             server.terminate()
         for server in self.servers.values():
-            try:
-                server.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _short(argument: str) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import wallet_acts, wallet_life
 from diptych.cli import wallet_door as door
-from diptych.cli import wallet_life
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, Yes, emit
 from diptych.cli.wallet_door import Folder
@@ -261,6 +261,7 @@ def renew(
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
 
 
+wallet.command("acts")(wallet_acts.acts)
 wallet.command("passphrase")(wallet_life.passphrase)
 wallet.command("backup")(wallet_life.backup)
 wallet.command("restore")(wallet_life.restore)

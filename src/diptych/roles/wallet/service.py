@@ -14,13 +14,15 @@ from diptych.formats.bbs_credential.trust import parse_trust as parse_fast_suite
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import check_succeeds
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
-from diptych.formats.tlog.policy import parse_policy
+from diptych.formats.tlog.policy import Policy, parse_policy
 from diptych.private import Secret
 from diptych.protocols.openid4vci.offer import parse_offer
 from diptych.protocols.openid4vp.registration import parse_trust as parse_verifier_trust
+from diptych.protocols.reading.files import LogFiles
+from diptych.roles.wallet.acts import Acts, policy_of, read_acts
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.leaving import Leaving, Written
-from diptych.roles.wallet.model import Attribute, Document, HistoryEntry, Holding, Life, Standing, Trust
+from diptych.roles.wallet.model import Attribute, Document, Grant, HistoryEntry, Holding, Life, Standing, Trust
 from diptych.roles.wallet.planning import Plan
 from diptych.roles.wallet.ports import BackupPlace, IssuerLine, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
@@ -97,6 +99,18 @@ class Wallet:
     def history(self) -> tuple[HistoryEntry, ...]:
         """What was received, shown, declined and refused, the latest first."""
         return Contents(self.store.read()).history()
+
+    def log_policy(self) -> Policy:
+        """Whose signatures this wallet believes of the public log; `Refused` if it was not told of any."""
+        return policy_of(Contents(self.store.read()))
+
+    def acts(self, files: LogFiles, *, whole: bool = False) -> Acts:
+        """What was done about the holder, as the log's files show it. See `acts.read_acts`."""
+        return read_acts(self.store, files, whole=whole)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """The offers that were accepted here."""
+        return Contents(self.store.read()).grants()
 
     def due(self, *, now: datetime) -> tuple[Document, ...]:
         """What `renew_due` would renew: nothing in a wallet that moved, or in a copy. Asks nobody."""
