@@ -104,3 +104,16 @@ def test_the_logs_bench_has_the_members_it_promises() -> None:
     for name in ("http_acts_per_second", "bytes_per_entry", "verify_seconds_per_million"):
         assert float(str(found[name])) > 0
     assert "Verifying 2000 entries" in progress
+
+
+def test_the_registrys_bench_has_the_members_it_promises() -> None:
+    found, progress = bench("registry", "--rounds", "1")
+    for name in ("seal_ms", "open_ms", "key_ceremony_ms", "resharing_ms"):
+        assert float(str(found[name])) > 0
+    assert 0 < int(str(found["record_overhead_bytes"])) < 8 * 1024
+    for name, parts in (("lookup_us", 4), ("parts_us", 5)):
+        times = found[name]
+        assert isinstance(times, dict)
+        assert len(times) == parts
+        assert all(time > 0 for time in times.values())
+    assert "key ceremonies" in progress

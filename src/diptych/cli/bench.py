@@ -79,3 +79,18 @@ def bench_log(
     result = log.measure(seconds=seconds, entries=entries, progress=terminal.progress)
     found = {**asdict(result), "machine": asdict(machine)}
     terminal.emit(found, as_json=as_json, prose=lambda: typer.echo(log.prose(result)))
+
+
+@bench.command("registry")
+def bench_registry(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each operation is measured.")] = 300,
+    as_json: terminal.AsJson = False,
+) -> None:
+    """The sealed registry: sealing, opening and looking up with three trustees of five, and their key ceremony."""
+    from diptych.cli import bench_registry as registry
+    from diptych.cli.bench_machine import describe
+
+    machine = describe()
+    result = registry.measure(rounds=rounds, progress=terminal.progress)
+    found = {**asdict(result), "machine": asdict(machine)}
+    terminal.emit(found, as_json=as_json, prose=lambda: typer.echo(registry.prose(result)))

@@ -18,7 +18,7 @@ MIN_THRESHOLD = 2
 MAX_INDEX = 255
 MAX_GENERATION = 2**32 - 1
 
-_PURPOSE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_PURPOSE = re.compile(r"[a-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def check_indices(indices: list[int], *, threshold: int) -> None:
 
 
 def encode_purpose(purpose: str) -> bytes:
-    """Its length in a byte, then its name; `FormatError` unless that is 1 to 64 of a-z, 0-9 and hyphens within."""
+    """Its length in a byte, then its name; `FormatError` unless that is 1 to 64 of `a-z 0-9 . _ -`."""
     if not _PURPOSE.fullmatch(purpose):
-        raise FormatError("lookup_prf.purpose", "a purpose's name is 1 to 64 of a-z, 0-9 and hyphens within")
+        raise FormatError("lookup_prf.purpose", "a purpose's name is 1 to 64 of a-z 0-9 . _ -")
     return bytes([len(purpose)]) + purpose.encode("ascii")
 
 
