@@ -95,4 +95,4 @@ class LogProcesses:
 
     def verified(self) -> dict[str, object]:
         """What `diptych log verify` says of the files, if it finds nothing wrong."""
-        return run("log", "verify", self.log / "public", "--policy", self.policy)
+        return run("log", "verify", self.log / "public", "--policy", self.policy, "--details")

@@ -1,6 +1,7 @@
 """`diptych log` as an auditor meets it: verify, show, prove, evidence, and what is said when a log does not hold."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,17 @@ def answer(outcome: Result, *, exit_code: int = 0) -> dict[str, Any]:  # whateve
 
 def test_a_log_verifies(folder: Path) -> None:
     found = answer(run(folder, "verify", "--json"))
-    assert found["ok"] is True
-    assert (found["size"], found["checked"], found["failure"], found["evidence_path"]) == (300, 300, None, None)
-    assert found["acts"] == {"issued": 300}
-    assert found["root"] == checkpoint_of(ENTRIES).encode().splitlines()[2]
+    assert found == {
+        "ok": True,
+        "size": 300,
+        "root": checkpoint_of(ENTRIES).encode().splitlines()[2],
+        "checked": 300,
+        "failure": None,
+        "evidence_path": None,
+    }
+    more = answer(run(folder, "verify", "--json", "--details"))
+    assert found.items() <= more.items()
+    assert more["acts"] == {"issued": 300}
     prose = run(folder, "verify")
     assert prose.exit_code == 0
     assert "all 300 entries verify" in prose.stdout
@@ -56,9 +64,25 @@ def test_a_log_verifies(folder: Path) -> None:
 def test_the_published_log_verifies(folder: Path) -> None:
     log = published("tlog/15-leaf-log")
     (folder / "policy").write_text(f"log {(log / 'vkey.txt').read_text().strip()}\nquorum none\n")
-    words = ["log", "verify", str(log), "--policy", str(folder / "policy"), "--json"]
+    words = ["log", "verify", str(log), "--policy", str(folder / "policy"), "--json", "--details"]
     found = answer(CliRunner().invoke(application, words, obj=House()))
     assert (found["ok"], found["size"], found["earlier_checkpoints"]) == (True, 15, 16)
+
+
+def test_every_file_of_the_published_log_tampered_with_ends_with_1(tmp_path: Path) -> None:
+    original = published("tlog/15-leaf-log")
+    (tmp_path / "policy").write_text(f"log {(original / 'vkey.txt').read_text().strip()}\nquorum none\n")
+    log = tmp_path / "log"
+    shutil.copytree(original, log)
+    (log / "vkey.txt").unlink()
+    for path in sorted(path for path in log.rglob("*") if path.is_file()):
+        honest = path.read_bytes()
+        path.write_bytes(honest[:-3] + bytes([honest[-3] ^ 1]) + honest[-2:])
+        found = answer(run(tmp_path, "verify", "--json", "--evidence", tmp_path / "evidence"), exit_code=1)
+        assert found["ok"] is False
+        assert path.relative_to(log).as_posix() in found["failure"]
+        path.write_bytes(honest)
+    assert answer(run(tmp_path, "verify", "--json"))["ok"] is True
 
 
 def test_a_damaged_log_ends_with_1_and_evidence(folder: Path) -> None:
@@ -69,7 +93,7 @@ def test_a_damaged_log_ends_with_1_and_evidence(folder: Path) -> None:
     assert found["failure"].startswith("tlog.entry: entry 0: tile/entries/000 has ")
     path = Path(found["evidence_path"])
     assert path.parent == folder / "evidence"
-    assert verify_evidence(parse_evidence(path.read_bytes()), policy=POLICY).check == found["check"]
+    assert verify_evidence(parse_evidence(path.read_bytes()), policy=POLICY).check == "tlog.entry"
     prose = run(folder, "verify", "--evidence", folder / "evidence")
     assert prose.exit_code == 1
     assert "tile/entries/000 agrees with the signed checkpoint" in prose.stdout
@@ -82,6 +106,7 @@ def test_a_damaged_log_ends_with_1_and_evidence(folder: Path) -> None:
 def test_a_missing_file_leaves_no_evidence(folder: Path) -> None:
     (folder / "log" / "tile/0/000").unlink()
     found = answer(run(folder, "verify", "--json"), exit_code=1)
+    assert set(found) == {"ok", "size", "root", "checked", "failure", "evidence_path"}
     assert found["failure"] == "tlog.file.absent: tile/0/000 is missing"
     assert found["evidence_path"] is None
 
@@ -90,7 +115,7 @@ def test_a_fork_is_found_with_a_checkpoint_from_elsewhere(folder: Path) -> None:
     other = folder / "other"
     other.write_bytes(signed_by_the_log(checkpoint_of([*ENTRIES[:99], acts(1)[0]])).encode())
     found = answer(run(folder, "verify", "--json", "--seen", other, "--evidence", folder), exit_code=1)
-    assert found["check"] == "tlog.fork"
+    assert found["failure"].startswith("tlog.fork: ")
     # The evidence convinces without the log, and accuses nobody under another policy.
     words = ["log", "evidence", found["evidence_path"], "--policy"]
     assert CliRunner().invoke(application, [*words, str(folder / "policy")], obj=House()).exit_code == 0
@@ -104,7 +129,7 @@ def test_a_receipt_is_proven_and_serves_as_a_checkpoint_seen(folder: Path) -> No
     found = answer(run(folder, "prove", "--index", "299", "--out", receipt, "--json"))
     assert found["path"] == str(receipt)
     assert verify_receipt(parse_proof(receipt.read_bytes()), policy=POLICY).entry == ENTRIES[299]
-    assert answer(run(folder, "verify", "--json", "--seen", receipt))["earlier_checkpoints"] == 1
+    assert answer(run(folder, "verify", "--json", "--details", "--seen", receipt))["earlier_checkpoints"] == 1
     assert run(folder, "prove", "--index", "299").stdout.encode() == receipt.read_bytes()
 
 

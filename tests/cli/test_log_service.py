@@ -104,9 +104,8 @@ class Town:
         return [receipt.index for receipt in receipts]
 
     def verify(self, code: int = 0) -> dict[str, object]:
-        return run(
-            "log", "verify", self.log / "public", "--policy", self.log / "policy", "--evidence", self.folder, code=code
-        )
+        options = ("--policy", self.log / "policy", "--evidence", self.folder, "--details")
+        return run("log", "verify", self.log / "public", *options, code=code)
 
 
 @pytest.fixture

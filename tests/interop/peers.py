@@ -15,6 +15,7 @@ import pytest
 HERE = Path(__file__).parent
 NPM = HERE / "npm"
 VENVS = HERE.parents[1] / ".venv-peers"
+GO_PATH = Path("/usr/share/gocode")
 TIMEOUT_SECONDS = 120
 
 Listen = Callable[[], dict[str, object]]
@@ -27,6 +28,14 @@ def require_npm() -> str:
     if node is None or not (NPM / "node_modules" / "@openid4vc").is_dir():
         pytest.skip("interop peers absent: run `make .venv/peers`")
     return node
+
+
+def require_go() -> str:
+    """Where go is; skips, by name, where it or Debian's golang.org/x/mod is not."""
+    go = shutil.which("go")
+    if go is None or not (GO_PATH / "src" / "golang.org" / "x" / "mod").is_dir():
+        pytest.skip("interop peers absent: run `make .venv/peers`")
+    return go
 
 
 def ask_npm(script: str, command: str, question: Mapping[str, object]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What passed with which peer, as the table of docs/interop.md. Written by `make interop`, from one run alone."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,9 @@ def version(peer: str) -> str:
     package = NPM / "node_modules" / peer / "package.json"
     if package.exists():
         return str(json.loads(package.read_text(encoding="utf-8"))["version"])
+    if peer == "golang.org/x/mod":
+        asked = ["dpkg-query", "--show", "--showformat", "${Version}", "golang-golang-x-mod-dev"]
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.partition("-")[0]
     rooms = [str(path) for path in VENVS.glob("*/lib/python*/site-packages")]
     return next(found.version for found in distributions(name=peer, path=rooms))
 

@@ -47,6 +47,9 @@ def verify(
         typer.Option(help="A checkpoint or receipt from earlier or elsewhere, to hold the log against; repeatable."),
     ] = None,
     evidence: Annotated[Path, typer.Option(help="The folder that evidence of a contradiction is written to.")] = Path(),
+    details: Annotated[
+        bool, typer.Option("--details", help="With --json: who cosigned it and when, acts by type.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a whole log, offline: every entry, tile and checkpoint, under the policy. Exit 1 if anything is wrong."""
@@ -58,7 +61,8 @@ def verify(
     with _progress() as progress:
         report = audit(rooms.log_files(location), policy=parse_policy(read_file(policy)), seen=known, progress=progress)
     evidence_path = write_evidence(report.evidence, evidence)
-    emit(_as_json(report, evidence_path), as_json=as_json, prose=lambda: _tell(report, evidence_path))
+    found = _as_json(report, evidence_path) | (_details(report) if details else {})
+    emit(found, as_json=as_json, prose=lambda: _tell(report, evidence_path))
     if not report.is_verified:
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
 
@@ -181,7 +185,11 @@ def _as_json(report: "Report", evidence_path: Path | None) -> dict[str, object]:
         "checked": report.checked,
         "failure": None if failure is None else f"{failure.check}: {failure.message}",
         "evidence_path": None if evidence_path is None else str(evidence_path),
-        "check": None if failure is None else failure.check,
+    }
+
+
+def _details(report: "Report") -> dict[str, object]:
+    return {
         "origin": report.origin,
         "time": moment(report.time),
         "witnesses": list(report.witnesses),
