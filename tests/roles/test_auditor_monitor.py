@@ -8,8 +8,9 @@ from diptych.errors import VerificationError
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.formats.tlog.evidence import encode_evidence, parse_evidence, verify_evidence
 from diptych.formats.tlog.policy import VerifiedCheckpoint
+from diptych.protocols.reading.files import entries_of
 from diptych.protocols.reading.memory import MemoryLogFiles
-from diptych.roles.auditor.monitor import Look, entries_of, look
+from diptych.roles.auditor.monitor import Look, look
 from diptych.roles.log.fakes import MemoryTileStore
 from tests.formats import tlog_specimen
 from tests.formats.tlog_specimen import checkpoint_of, cosigned, log_files

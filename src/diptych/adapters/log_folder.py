@@ -6,10 +6,12 @@ A log                                      A witness
   policy      whose signatures count          logs/*.keys              the logs that it follows
   writers/ACTOR-*.pem  who may record, in whose name
   public/     the log's files, for anyone to serve
-  evidence/   what contradicts this log, if anything ever does
+  evidence/   what contradicts this log, if    evidence/                what contradicts a log that it follows
+              anything ever does
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -27,7 +29,7 @@ from diptych.errors import Conflict, FormatError, Unavailable
 from diptych.formats import base64url
 from diptych.formats.tlog.cosignature import CheckpointSigner
 from diptych.formats.tlog.entry import ActorClass
-from diptych.formats.tlog.evidence import encode_evidence
+from diptych.formats.tlog.evidence import Fork, encode_evidence
 from diptych.formats.tlog.note import SignatureType, VerifierKey, check_name, parse_vkey
 from diptych.formats.tlog.policy import Keyholder, Policy, parse_policy, require_both
 from diptych.private import Secret
@@ -160,6 +162,16 @@ def keep_evidence(folder: Path, halted: Halted) -> Path | None:
     path = folder / EVIDENCE / name
     path.parent.mkdir(mode=0o700, exist_ok=True)
     file.replace_file(path, data)
+    return path
+
+
+def keep_fork(folder: Path, fork: Fork) -> Path:
+    """Keep a witness's evidence against a log, the first there is; the path. More of it says nothing more."""
+    name = hashlib.sha256(fork.first.checkpoint.origin.encode()).hexdigest()
+    path = folder / EVIDENCE / f"fork-{name}.json"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        file.replace_file(path, encode_evidence(fork))
     return path
 
 

@@ -36,6 +36,7 @@ class WitnessRoom:
         from diptych.adapters import journal, log_folder
         from diptych.adapters.counters import Counters
         from diptych.adapters.storage.witness import open_witness_store
+        from diptych.formats.tlog.evidence import Fork
         from diptych.roles.witness.service import Witness
         from diptych.web import one_process, one_request
         from diptych.web.admin import build_admin
@@ -51,7 +52,12 @@ class WitnessRoom:
             store = open_witness_store(settings.database or folder / log_folder.WITNESS_DATABASE)
             try:
                 listener = one_request.listen(host or settings.host, settings.port if port is None else port)
-                witness = Witness(signers=signers, logs=logs, store=store)
+
+                def keep(fork: Fork) -> None:
+                    log_folder.keep_fork(folder, fork)
+                    written.write(journal.Line(journal.Event.CHORE, check=journal.Check("tlog.fork")))
+
+                witness = Witness(signers=signers, logs=logs, store=store, on_fork=keep)
                 admin = None
                 if settings.admin_port:
                     admin_listener = one_request.listen(LOOPBACK, settings.admin_port)

@@ -33,7 +33,7 @@ def tail(
 ) -> None:
     """Show the last entries of a log, each verified to stand in it. With --follow and --json, one object a line."""
     from diptych.formats.tlog.policy import parse_policy
-    from diptych.roles.auditor.monitor import entries_of
+    from diptych.protocols.reading.files import entries_of
 
     rooms: Rooms = context.obj
     files = rooms.log_files(location)
@@ -66,7 +66,7 @@ def monitor(
     """Follow a log and hold it to every checkpoint it showed before. Exit 1 with evidence if it shows two histories."""
     from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
     from diptych.formats.tlog.policy import parse_policy
-    from diptych.roles.auditor.monitor import entries_of
+    from diptych.protocols.reading.files import entries_of
 
     rooms: Rooms = context.obj
     files = rooms.log_files(location)

@@ -45,7 +45,7 @@ SCHEMAS: Mapping[ActType, Schema] = {
     ActType.DOCUMENT_TYPE_REGISTERED: _PUBLISHED,
     ActType.VERIFIER_REGISTERED: _PUBLISHED,
     ActType.AUDIT_ATTESTED: _PUBLISHED,
-    ActType.ROLE_STATE: Schema({"role": str, "state": bytes}, {}),
+    ActType.ROLE_STATE: Schema({"role": str, "counter": int, "state": bytes}, {}),
     ActType.BREACH_NOTICE: _PUBLISHED,
     ActType.SECURITY_ADVISORY: _PUBLISHED,
     ActType.SOFTWARE_RELEASE: _PUBLISHED,

@@ -174,6 +174,19 @@ def verify_consistency(
         if old_root != new_root:
             raise VerificationError("tlog.consistency.fork", f"two root hashes for size {old_size}")
         return
+    old_found, new_found = consistency_roots(old_size=old_size, old_root=old_root, new_size=new_size, proof=proof)
+    if new_found != new_root:
+        raise VerificationError("tlog.consistency.new", "the consistency proof leads to another new root hash")
+    if old_found != old_root:
+        raise VerificationError("tlog.consistency.old", "the consistency proof leads to another old root hash")
+
+
+def consistency_roots(*, old_size: int, old_root: bytes, new_size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The old and the new root that a proof leads to (RFC 9162 2.1.4.2), `0 < old_size < new_size`.
+
+    `VerificationError` for a proof of another shape. Where `old_size` is a power of two the proof does not hold the old
+    root: then `old_root` is taken for it.
+    """
     # 1.
     if not proof:
         raise VerificationError("tlog.consistency.length", "the consistency proof is empty")
@@ -200,10 +213,7 @@ def verify_consistency(
     # 7.
     if last:
         raise VerificationError("tlog.consistency.length", "the consistency proof is too short")
-    if new_found != new_root:
-        raise VerificationError("tlog.consistency.new", "the consistency proof leads to another new root hash")
-    if old_found != old_root:
-        raise VerificationError("tlog.consistency.old", "the consistency proof leads to another old root hash")
+    return old_found, new_found
 
 
 def _perfect_subtrees(start: int, end: int) -> Iterator[tuple[int, int]]:

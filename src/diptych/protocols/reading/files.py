@@ -3,7 +3,7 @@
 What entries mean is left to the reader; finding those under a label is `labels`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Protocol
 
@@ -85,6 +85,20 @@ def tree_nodes(files: LogFiles, size: int) -> tree.NodeReader:
         return tiles.check_tile(data, width=held.width)[: tile.width * tree.HASH_BYTES]
 
     return cache(tiles.tile_nodes(size, cache(read)))
+
+
+def entries_of(files: LogFiles, checkpoint: VerifiedCheckpoint, *, start: int) -> Iterator[tuple[int, bytes]]:
+    """The entries from `start` on with their index, each verified to stand in the tree, or `VerificationError`."""
+    size, root = checkpoint.checkpoint.size, checkpoint.checkpoint.root
+    node = tree_nodes(files, size)
+    for number in range(start // tiles.WIDTH, -(-size // tiles.WIDTH)):
+        bundle = tiles.tile_at(None, number, size)
+        for position, entry in enumerate(read_bundle(files, bundle)):
+            index = bundle.start + position
+            if index >= start:
+                path = tree.build_inclusion_proof(index, size, node)
+                tree.verify_inclusion(tree.leaf_hash(entry), index=index, proof=path, size=size, expected_root=root)
+                yield index, entry
 
 
 def check_goes_on(files: LogFiles, *, before: SignedCheckpoint, now: VerifiedCheckpoint, policy: Policy) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from diptych.errors import DiptychError, FormatError, VerificationError
 from diptych.formats.tlog import tree
-from diptych.formats.tlog.checkpoint import Checkpoint, check_root
+from diptych.formats.tlog.checkpoint import Checkpoint, SignedCheckpoint, check_root
 from diptych.formats.tlog.cosignature import VerifiedSignature
+from diptych.formats.tlog.evidence import Fork
 from diptych.formats.tlog.note import VerifierKey
 from diptych.formats.tlog.policy import verify_signatures
 from diptych.protocols.witnessing.add_checkpoint import (
@@ -70,6 +71,25 @@ def verify_request(
     except VerificationError as error:
         raise _refusal(Status.INCONSISTENT, error) from error
     return signatures
+
+
+def fork_in(request: AddCheckpoint, *, latest: SignedCheckpoint | None) -> Fork | None:
+    """The evidence that a request holds against its log, whose signature on it was verified: it does not go on from
+    `latest`, and its own proof says so. None without such a proof: then only the log's files can show what it did."""
+    if latest is None:
+        return None
+    old, new = latest.checkpoint, request.checkpoint.checkpoint
+    if old.size == new.size:
+        return Fork(latest, request.checkpoint, new.root, ()) if old.root != new.root else None
+    if not 0 < old.size < new.size or request.old_size != old.size:
+        return None
+    try:
+        other, root = tree.consistency_roots(
+            old_size=old.size, old_root=old.root, new_size=new.size, proof=request.proof
+        )
+    except VerificationError:
+        return None
+    return Fork(latest, request.checkpoint, other, request.proof) if root == new.root and other != old.root else None
 
 
 def _log_signatures(request: AddCheckpoint, log_keys: Sequence[VerifierKey]) -> tuple[VerifiedSignature, ...]:

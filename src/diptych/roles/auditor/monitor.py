@@ -4,12 +4,9 @@ The monitor keeps one checkpoint between two looks; keeping it, and looking agai
 the first look are left to `log_audit`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from diptych.errors import FormatError, VerificationError
-from diptych.formats.tlog import tile as tiles
-from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
 from diptych.formats.tlog.evidence import Contradiction, Evidence, Refusal
 from diptych.formats.tlog.note import MAX_NOTE_BYTES
@@ -19,8 +16,6 @@ from diptych.protocols.reading.files import (
     Contradicted,
     LogFiles,
     check_goes_on,
-    read_bundle,
-    tree_nodes,
 )
 
 
@@ -51,17 +46,3 @@ def look(files: LogFiles, *, policy: Policy, last: SignedCheckpoint | None) -> L
         except Contradicted as found:
             return Look(None, found.contradiction, found.evidence)
     return Look(verified)
-
-
-def entries_of(files: LogFiles, checkpoint: VerifiedCheckpoint, *, start: int) -> Iterator[tuple[int, bytes]]:
-    """The entries from `start` on with their index, each verified to stand in the tree, or `VerificationError`."""
-    size, root = checkpoint.checkpoint.size, checkpoint.checkpoint.root
-    node = tree_nodes(files, size)
-    for number in range(start // tiles.WIDTH, -(-size // tiles.WIDTH)):
-        bundle = tiles.tile_at(None, number, size)
-        for position, entry in enumerate(read_bundle(files, bundle)):
-            index = bundle.start + position
-            if index >= start:
-                path = tree.build_inclusion_proof(index, size, node)
-                tree.verify_inclusion(tree.leaf_hash(entry), index=index, proof=path, size=size, expected_root=root)
-                yield index, entry

@@ -4,28 +4,41 @@ Whoever may ask is nobody's business: a checkpoint speaks for itself (tlog-witne
 caller's; the state is the store's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from diptych.errors import Conflict, Unavailable
 from diptych.formats.tlog.cosignature import CheckpointSigner
+from diptych.formats.tlog.evidence import Fork
 from diptych.formats.tlog.note import VerifierKey
-from diptych.protocols.witnessing.add_checkpoint import Answer, answer_cosigned, answer_other_size, checkpoint_path
-from diptych.protocols.witnessing.decision import NotCosigned, read_request, verify_request
+from diptych.protocols.witnessing.add_checkpoint import (
+    Answer,
+    Status,
+    answer_cosigned,
+    answer_other_size,
+    checkpoint_path,
+)
+from diptych.protocols.witnessing.decision import NotCosigned, fork_in, read_request, verify_request
 from diptych.roles.witness.model import Cosigned, FollowedLog
 from diptych.roles.witness.ports import WitnessStore
 
 
 class Witness:
-    """A witness with its keys, one per algorithm, its logs and its store."""
+    """A witness with its keys, one per algorithm, its logs, its store. `on_fork` is told of a log's two histories."""
 
     def __init__(
-        self, *, signers: Sequence[CheckpointSigner], logs: Sequence[FollowedLog], store: WitnessStore
+        self,
+        *,
+        signers: Sequence[CheckpointSigner],
+        logs: Sequence[FollowedLog],
+        store: WitnessStore,
+        on_fork: Callable[[Fork], None] = lambda fork: None,
     ) -> None:
         self._signers = tuple(signers)
         self._logs = {log.origin: log for log in logs}
         self._paths = {checkpoint_path(log.origin): log.origin for log in logs}
         self._store = store
+        self._on_fork = on_fork
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -53,11 +66,19 @@ class Witness:
         checkpoint = request.checkpoint.checkpoint
         log = self._logs.get(checkpoint.origin)
         latest = self._store.latest(checkpoint.origin) if log else None
-        signatures = verify_request(
-            request,
-            log_keys=log.keys if log else (),
-            latest=latest.signed.checkpoint if latest else None,
-        )
+        try:
+            signatures = verify_request(
+                request,
+                log_keys=log.keys if log else (),
+                latest=latest.signed.checkpoint if latest else None,
+            )
+        except NotCosigned as refused:
+            # The log's signature is verified before its proof is: a stranger cannot make evidence against it.
+            if latest is not None and refused.answer.status == Status.INCONSISTENT:
+                fork = fork_in(request, latest=latest.signed)
+                if fork is not None:
+                    self._on_fork(fork)
+            raise
         # "as of the specified time, … the largest size the cosigner has observed": never dated before an earlier one.
         if latest is not None and int(now.timestamp()) < latest.timestamp:
             raise Unavailable(
