@@ -338,8 +338,8 @@ def test_a_legal_basis_that_does_not_stand_on_that_day_is_refused(legal_basis: s
 
 def test_quotas_of_the_day_are_the_officers_and_the_agencys() -> None:
     story = Story()
-    assert refused(story, state_of(story, officer_count=5)) == "opening.quota_officer"
-    assert refused(story, state_of(story, agency_count=20)) == "opening.quota_agency"
+    assert refused(story, state_of(story, officer_count=lambda day: 5)) == "opening.quota_officer"
+    assert refused(story, state_of(story, agency_count=lambda day: 20)) == "opening.quota_agency"
 
 
 def test_without_an_audit_nothing_opens_after_the_grace_period_but_citizens_own_requests() -> None:
