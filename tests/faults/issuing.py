@@ -23,7 +23,7 @@ from diptych.roles.officer.service import Officer
 from tests.faults.town import Town
 from tests.issuer_process import HttpWallet
 
-LINE = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_connections=None))
+LINE = httpx.Client(timeout=20, trust_env=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
 CATALOGUE = load_catalogue()
 
 

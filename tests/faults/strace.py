@@ -21,7 +21,10 @@ WRITES = "pwrite64,ftruncate,fsync,fdatasync,rename,unlink,mkdir,sendto"
 """What reaches the disk or the other side. A command's attempts and answers go by `write` too."""
 DISK = "pwrite64,ftruncate,fsync,fdatasync,unlink"
 _CALL = re.compile(r'^(?:(\d+) +)?(\w+)\((?:\d+<([^>]*)>|"([^"]*)")')
+_RESUMED = re.compile(r"^(?:(\d+) +)?<\.\.\. (\w+) resumed>")
 _KILLED = re.compile(r"= \?$|= \? <unavailable>$")
+NOTICED_SECONDS = 10
+"""Until strace has written down a death that others have seen already."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,22 @@ def required() -> None:
 
 @dataclass(frozen=True)
 class Moment:
-    """The `when`th call of one name, and what it was when it was counted."""
+    """The `when`th call of one name by one thread, and what it was when it was counted."""
 
     name: str
     when: int
     kind: str = field(compare=False)
+    is_of_main: bool = False
+    """Whether the process's first thread made it, while others may have made as many of that name before."""
 
 
-def moments(calls: Sequence[Call]) -> list[Moment]:
-    """When each of these calls was made."""
-    counted: Counter[str] = Counter()
+def moments(calls: Sequence[Call], *, main: int | None = None) -> list[Moment]:
+    """When each of these calls was made: counted as strace counts, for each thread apart."""
+    counted: Counter[tuple[str, str]] = Counter()
     found = []
     for call in calls:
-        counted[call.name] += 1
-        found.append(Moment(call.name, counted[call.name], str(call)))
+        counted[call.thread, call.name] += 1
+        found.append(Moment(call.name, counted[call.thread, call.name], str(call), call.thread == str(main)))
     return found
 
 
@@ -110,13 +115,16 @@ def run(
 
 
 @contextmanager
-def attached(pid: int, log: Path, *, calls: str = WRITES, options: Sequence[str] = ()) -> Iterator[None]:
-    """A running process, its threads and its children to come, under strace."""
+def attached(
+    pid: int, log: Path, *, calls: str = WRITES, options: Sequence[str] = (), main_alone: bool = False
+) -> Iterator[None]:
+    """A running process under strace: with its threads and its children to come, or its first thread alone."""
     log.unlink(missing_ok=True)
     said = log.with_suffix(".said")
+    follow = [] if main_alone else ["-f"]
     with said.open("wb") as stderr:
         tracer = subprocess.Popen(
-            ["strace", "-f", "-y", "-o", str(log), "-e", f"trace={calls}", *options, "-p", str(pid)],
+            ["strace", *follow, "-y", "-o", str(log), "-e", f"trace={calls}", *options, "-p", str(pid)],
             stderr=stderr,
         )
     try:
@@ -143,16 +151,36 @@ def kind_of_moment(moment: Moment) -> str:
 def calls_in(log: Path) -> list[Call]:
     """Every write in a log, in order."""
     found = (_CALL.match(line) for line in _lines(log))
-    return [Call(m[1] or "", m[2], m[3] if m[3] is not None else m[4]) for m in found if m is not None]
+    return [_call(m) for m in found if m is not None]
 
 
 def killed_at(log: Path) -> Call | None:
-    """The write that the process did not live to make, if it was killed."""
-    for line in reversed(_lines(log)):
-        found = _CALL.match(line)
-        if found is not None and _KILLED.search(line):
-            return Call(found[1] or "", found[2], found[3] if found[3] is not None else found[4])
-    return None
+    """The write that the process did not live to make, if it was killed.
+
+    Where other threads end at the same time, strace writes a call's beginning and its end in two lines.
+    """
+    begun: dict[str, Call] = {}
+    killed = None
+    for line in _lines(log):
+        if (found := _CALL.match(line)) is not None:
+            begun[found[1] or ""] = call = _call(found)
+            killed = call if _KILLED.search(line) else killed
+        elif (resumed := _RESUMED.match(line)) is not None and _KILLED.search(line):
+            killed = begun.get(resumed[1] or "", killed)
+    return killed
+
+
+def wait_for_death(log: Path) -> Call:
+    """The same where the line has broken, so that a process must have been killed: strace may notice it later."""
+    deadline = time.monotonic() + NOTICED_SECONDS
+    while (found := killed_at(log)) is None:
+        assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+        time.sleep(0.01)
+    return found
+
+
+def _call(found: re.Match[str]) -> Call:
+    return Call(found[1] or "", found[2], found[3] if found[3] is not None else found[4])
 
 
 def _lines(log: Path) -> list[str]:

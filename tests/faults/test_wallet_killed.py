@@ -28,19 +28,21 @@ LICENCE = "driving-licence"
 
 
 @pytest.fixture(scope="module")
-def servers(town: Town) -> Town:
+def full(town: Town) -> Path:
+    """A wallet with everything in it, and an issuer that remembers it."""
     town.issuer.start()
-    town.verifier.start()
-    return town
-
-
-@pytest.fixture(scope="module")
-def full(servers: Town) -> Path:
-    """A wallet with everything in it."""
-    found = servers.new_wallet()
-    approval = servers.approve()
+    found, approval = town.new_wallet(), town.approve()
     run(*accepting(found, approval.offer.link(), approval.tx_code))
+    town.issuer.stop()
+    town.issuer.remember()
     return found
+
+
+@pytest.fixture
+def servers(town: Town, full: Path) -> Town:
+    town.issuer.begin_anew()
+    town.verifier.begin_anew()
+    return town
 
 
 def accepting(wallet: Path, link: str, tx_code: Secret) -> list[str]:

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +57,24 @@ class Server:
     def database(self) -> Path:
         return database_in(self.folder)
 
+    @property
+    def _remembered(self) -> Path:
+        return self.folder.with_name(f"{self.role}-remembered")
+
+    def remember(self) -> None:
+        """Its folder as it stands, for `begin_anew`."""
+        assert self.process is None
+        shutil.rmtree(self._remembered, ignore_errors=True)
+        shutil.copytree(self.folder, self._remembered)
+
+    def begin_anew(self) -> None:
+        """Serve from the folder as it was remembered, whatever became of the process and the folder since."""
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._remembered, self.folder)
+        self.start()
+
     def start(self) -> None:
         assert self.process is None
         with self.log.open("wb") as log:
@@ -75,7 +93,8 @@ class Server:
     def kill(self) -> None:
         """kill -9 of the server and of every process of its own."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
 
@@ -113,6 +132,8 @@ class Town:
         run("issuer", "init", str(self.issuer.folder), "--url", self.issuer.url, "--officer-key", str(key))
         trust = self.issuer.folder / "trust.json"
         run("verifier", "init", str(self.verifier.folder), "--url", self.verifier.url, "--trust", str(trust))
+        self.issuer.remember()
+        self.verifier.remember()
         self._trust = trust.read_bytes(), (self.verifier.folder / "verifier-trust.json").read_bytes()
         self._wallets = 0
         self.order_file = folder / "order.toml"
