@@ -1,25 +1,10 @@
 """What the issuer's OpenAPI description says of each endpoint: bodies, headers, answers. Data only."""
 
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
 from diptych.formats.order.signed import MAX_BYTES as MAX_ORDER_BYTES
 from diptych.formats.order.signed import MEDIA_TYPE as ORDER
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
 from diptych.protocols.openid4vci.token import GRANT_TYPES
-
-Schema: TypeAlias = dict[str, Any]  # OpenAPI is JSON of any shape; FastAPI types it so
-Responses: TypeAlias = dict[int | str, Schema]
-
-
-@dataclass(frozen=True)
-class Description:
-    """One endpoint."""
-
-    summary: str
-    responses: Responses
-    status: int = 200
-    request: Schema = field(default_factory=dict)
+from diptych.web.described import Description, Responses, Schema
 
 
 def _json(schema: Schema) -> Schema:

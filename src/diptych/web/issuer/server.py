@@ -24,6 +24,7 @@ from diptych.protocols.openid4vci import credential, metadata, token
 from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, ORDERS_PATH, TOKENS_PATH, Issuer
 from diptych.web import errors
 from diptych.web.admin import alive
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE, render_error
 from diptych.web.issuer import openapi
 from diptych.web.requests import media_type, read_any_body, read_body
@@ -58,16 +59,7 @@ def build_server(
         (url + "/health", "GET", endpoints.health, openapi.HEALTH),
         (url + "/ready", "GET", endpoints.ready, openapi.READY),
     ):
-        application.add_api_route(
-            parse_url(path).path,
-            handler,
-            methods=[method],
-            summary=description.summary,
-            status_code=description.status,
-            responses=description.responses,
-            openapi_extra=description.request,
-            response_class=Response,
-        )
+        add_endpoint(application, parse_url(path).path, method, handler, description)
     return application
 
 

@@ -23,7 +23,9 @@ from diptych.roles.log.ports import TileStore
 from diptych.roles.log.service import CHECKPOINT
 from diptych.web import errors
 from diptych.web.admin import alive
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
+from diptych.web.log import openapi
 from diptych.web.log.days import Days
 from diptych.web.log.pool import Pool
 from diptych.web.requests import read_body
@@ -65,15 +67,15 @@ def build_server(
     )
     errors.install(application, journal)
     endpoints = _Endpoints(pool, origin, writers, files, clock)
-    for path, method, handler, summary in (
-        (submission.PATH, "POST", endpoints.entries, "Record acts, and get their receipts"),
-        (f"/{CHECKPOINT}", "GET", endpoints.checkpoint, "The log's latest checkpoint, with its cosignatures"),
-        ("/tile/{path:path}", "GET", endpoints.tile, "A tile or an entry bundle"),
-        ("/labels/{path:path}", "GET", endpoints.labels, "The last label tree, or labels of it"),
-        ("/health", "GET", endpoints.health, "Alive"),
-        ("/ready", "GET", endpoints.ready, "Able to take acts"),
+    for path, method, handler, description in (
+        (submission.PATH, "POST", endpoints.entries, openapi.ENTRIES),
+        (f"/{CHECKPOINT}", "GET", endpoints.checkpoint, openapi.CHECKPOINT),
+        ("/tile/{path:path}", "GET", endpoints.tile, openapi.TILE),
+        ("/labels/{path:path}", "GET", endpoints.labels, openapi.LABELS),
+        ("/health", "GET", endpoints.health, openapi.HEALTH),
+        ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
-        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+        add_endpoint(application, path, method, handler, description)
     return application
 
 

@@ -1,27 +1,12 @@
 """What the verifier's OpenAPI description says of each endpoint: bodies, headers, answers. Data only."""
 
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
 from diptych.protocols.openid4vp.request_object import MEDIA_TYPE as REQUEST_OBJECT
-
-Schema: TypeAlias = dict[str, Any]  # OpenAPI is JSON of any shape; FastAPI types it so
-Responses: TypeAlias = dict[int | str, Schema]
+from diptych.web.described import Description, Responses, Schema
 
 ND_JSON = "application/x-ndjson"
 MAX_WAIT_SECONDS = 60
 MAX_STREAM_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Description:
-    """One endpoint."""
-
-    summary: str
-    responses: Responses
-    status: int = 200
-    request: Schema = field(default_factory=dict)
 
 
 _TEXT: Schema = {"type": "string"}
@@ -87,11 +72,29 @@ POLICIES = Description(
         **_errors(),
     },
 )
+
+
+def _link(path: str, method: str, **parameters: str) -> Schema:
+    return {"operationRef": f"#/paths/{path.replace('/', '~1')}/{method}", "parameters": parameters}
+
+
+_ASKED_ID = {"presentation_id": "$response.body#/id"}
 ASK = Description(
     "Ask one question",
     {
         201: {
             "description": "The link to show; with `wait_seconds` also, in a second line, the verdict",
+            "links": {
+                "verdict": _link(
+                    "/presentations/{presentation_id}",
+                    "get",
+                    Authorization="Bearer {$response.body#/secret}",
+                    **_ASKED_ID,
+                ),
+                "picture": _link("/presentations/{presentation_id}/qr.svg", "get", **_ASKED_ID),
+                "request": _link("/requests/{presentation_id}", "post", **_ASKED_ID),
+                "answer": _link("/responses/{presentation_id}", "post", **_ASKED_ID),
+            },
             "content": {"application/json": {"schema": _ASKED}, ND_JSON: {"schema": _TEXT}},
         },
         **_errors(400, 403, 413, 415),

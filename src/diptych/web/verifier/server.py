@@ -32,6 +32,7 @@ from diptych.roles.verifier.model import FINAL
 from diptych.roles.verifier.service import Asked, Result, Verifier
 from diptych.web import errors
 from diptych.web.admin import alive
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
 from diptych.web.patience import BodyRoom
 from diptych.web.requests import body_chunks, check_media_type, read_body
@@ -92,16 +93,7 @@ def build_server(
         ("/health", "GET", endpoints.health, openapi.HEALTH),
         ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
-        application.add_api_route(
-            path,
-            handler,
-            methods=[method],
-            summary=description.summary,
-            status_code=description.status,
-            responses=description.responses,
-            openapi_extra=description.request,
-            response_class=Response,
-        )
+        add_endpoint(application, path, method, handler, description)
     return application
 
 

@@ -17,8 +17,10 @@ from diptych.protocols.witnessing.add_checkpoint import MAX_REQUEST_BYTES, PATH,
 from diptych.roles.witness.service import Witness
 from diptych.web import errors
 from diptych.web.admin import alive
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
 from diptych.web.requests import read_any_body
+from diptych.web.witness import openapi
 
 BODY_SECONDS = 10.0
 
@@ -28,12 +30,12 @@ def build_server(witness: Witness, *, clock: Callable[[], datetime], journal: Jo
     application = FastAPI(title="Diptych witness", version=diptych.__version__, docs_url=None, redoc_url=None)
     errors.install(application, journal)
     endpoints = _Endpoints(witness, clock)
-    for path, method, handler, summary in (
-        (PATH, "POST", endpoints.add_checkpoint, "Cosign a checkpoint that follows the one cosigned last"),
-        ("/{log}/checkpoint", "GET", endpoints.checkpoint, "The last checkpoint of a log that was cosigned"),
-        ("/health", "GET", endpoints.health, "Alive"),
+    for path, method, handler, description in (
+        (PATH, "POST", endpoints.add_checkpoint, openapi.ADD_CHECKPOINT),
+        ("/{log}/checkpoint", "GET", endpoints.checkpoint, openapi.CHECKPOINT),
+        ("/health", "GET", endpoints.health, openapi.HEALTH),
     ):
-        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+        add_endpoint(application, path, method, handler, description)
     return application
 
 
