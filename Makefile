@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check format bench interop setup lock clean
+.PHONY: demo test check format bench interop fuzz setup lock clean
 
 demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
@@ -28,6 +28,11 @@ bench: .venv/run .venv/anoncreds
 # Runs everything against implementations we did not write, and says in docs/interop.md what passed.
 interop: .venv/dev .venv/peers
 	@$(BIN)/python -m pytest tests/interop --interop-report docs/interop.md $(ARGS)
+
+# Every parser on fresh examples, round after round, until MINUTES are over or one fails; not part of `make test`.
+MINUTES ?= 60
+fuzz: .venv/dev
+	@$(BIN)/python tests/fuzz/long_run.py $(MINUTES)
 
 setup: .venv/dev
 

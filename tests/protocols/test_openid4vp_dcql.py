@@ -12,7 +12,7 @@ from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats.strict_json import Json
 from diptych.protocols.openid4vp import dcql, zk
 from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery
-from tests.vectors_folder import published
+from tests.vectors_folder import VECTORS
 
 MDL = "org.iso.18013.5.1.mDL"
 NAMESPACE = "org.iso.18013.5.1"
@@ -21,7 +21,8 @@ CIRCUIT = {"circuit_hash": "ab" * 32, "num_attributes": 1, "version": 7}
 
 
 def examples() -> list[Path]:
-    return sorted(published("openid4vp/query_lang").glob("*.json"))
+    """None where the published vectors are absent: the test below is skipped then, and this module still read."""
+    return sorted((VECTORS / "openid4vp" / "query_lang").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)

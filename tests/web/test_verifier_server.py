@@ -38,7 +38,7 @@ class Server:
         self.url = url
         self.town = Town(url=url)
         self.client = httpx.Client(base_url=url, trust_env=False, timeout=30)
-        self.relying_party = RelyingParty(url, key=KEY, client=self.client)
+        self.relying_party = RelyingParty(url, key=KEY)
         return build_server(
             self.town.verifier,
             url=url,
@@ -339,12 +339,12 @@ def test_a_bug_says_nothing(server: Server, capfd: pytest.CaptureFixture[str]) -
 def test_a_relying_party_tells_kinds_of_failure_apart() -> None:
     def answering(status: int, body: bytes) -> RelyingParty:
         transport = httpx.MockTransport(lambda request: httpx.Response(status, content=body))
-        return RelyingParty(URL, key=KEY, client=httpx.Client(transport=transport))
+        return RelyingParty(URL, key=KEY, transport=transport)
 
     def failing(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    unreachable = RelyingParty(URL, key=KEY, client=httpx.Client(transport=httpx.MockTransport(failing)))
+    unreachable = RelyingParty(URL, key=KEY, transport=httpx.MockTransport(failing))
     with pytest.raises(Unavailable, match=r"verifier\.unreachable"):
         unreachable.ask("over_18")
     for status, family in ((400, Refused), (409, Conflict), (503, Unavailable)):

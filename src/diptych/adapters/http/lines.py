@@ -38,9 +38,19 @@ class HttpLine:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._transport = transport
 
-    def get(self, url: str, *, accept: str, max_bytes: int) -> Answer:
-        """A GET."""
-        return self._send("GET", url, {"Accept": accept}, b"", max_bytes=max_bytes, total_seconds=TOTAL_SECONDS)
+    def get(
+        self,
+        url: str,
+        *,
+        accept: str,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> Answer:
+        """A GET. The URL of a message has no query (`parse_url`): what is asked for in one is named apart."""
+        sent = {"Accept": accept, **(headers or {})}
+        return self._send("GET", url, sent, b"", max_bytes=max_bytes, total_seconds=total_seconds, query=query)
 
     def post(
         self,
@@ -55,7 +65,15 @@ class HttpLine:
         return self._send("POST", url, headers, body, max_bytes=max_bytes, total_seconds=total_seconds)
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, max_bytes: int, total_seconds: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        max_bytes: int,
+        total_seconds: float,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
         place = parse_url(url)
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=total_seconds)
@@ -66,7 +84,7 @@ class HttpLine:
 
         def ask() -> None:
             try:
-                with client, client.stream(method, place.text, headers=sent, content=body) as response:
+                with client, client.stream(method, place.text, params=query, headers=sent, content=body) as response:
                     answers.put(_read(response, max_bytes=max_bytes, deadline=deadline))
             except Exception as error:  # whatever it is, it is for who waits below
                 answers.put(error)

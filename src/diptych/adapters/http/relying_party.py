@@ -3,12 +3,12 @@
 Nothing of OpenID4VP is needed here, and nothing of a document comes back but what the policy asks to see.
 """
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from diptych.adapters.http.lines import JSON, HttpLine
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable
 from diptych.formats import base64url, strict_json
 from diptych.formats.strict_json import Json
@@ -83,11 +83,11 @@ class RelyingParty:
         *,
         key: Secret | None = None,
         key_file: str | Path | None = None,
-        client: httpx.Client | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = parse_url(url).text.rstrip("/")
         self._key = _read_key(key_file) if key is None and key_file is not None else key
-        self._client = client
+        self._line = HttpLine(transport)
 
     def ask(self, policy: str, *, return_uri: str | None = None) -> Question:
         """Ask. With `return_uri` the person's browser comes back there, on the same device."""
@@ -96,7 +96,7 @@ class RelyingParty:
         question: dict[str, Json] = {"policy": policy}
         if return_uri is not None:
             question["return_uri"] = return_uri
-        members = self._call("POST", "/presentations", self._key, body=strict_json.encode(question))
+        members = self._call("/presentations", self._key, body=strict_json.encode(question))
         return Question(
             relying_party=self,
             id=strict_json.text(members, "id"),
@@ -111,8 +111,13 @@ class RelyingParty:
     ) -> Outcome:
         """How a question stands, waiting for its verdict up to that long."""
         headers = {} if response_code is None else {"Response-Code": response_code}
-        path = f"/presentations/{presentation_id}?wait={wait_seconds}"
-        members = self._call("GET", path, secret, headers=headers, timeout=TIMEOUT_SECONDS + wait_seconds)
+        members = self._call(
+            f"/presentations/{presentation_id}",
+            secret,
+            headers=headers,
+            query={"wait": str(wait_seconds)},
+            total_seconds=TIMEOUT_SECONDS + wait_seconds,
+        )
         revealed = members.get("revealed")
         return Outcome(
             id=strict_json.text(members, "id"),
@@ -128,31 +133,32 @@ class RelyingParty:
 
     def _call(
         self,
-        method: str,
         path: str,
         bearer: Secret,
         *,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-        timeout: float = TIMEOUT_SECONDS,
+        query: dict[str, str] | None = None,
+        total_seconds: float = TIMEOUT_SECONDS,
     ) -> dict[str, Json]:
         sent = {"Authorization": f"Bearer {base64url.encode(bearer.reveal())}", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
+        url = self._url + path
         # No redirects: the key and the secrets go to this verifier, and nowhere else.
-        client = self._client or httpx.Client(follow_redirects=False, trust_env=False)
         try:
-            with contextlib.ExitStack() as closing:
-                if self._client is None:
-                    closing.enter_context(client)
-                answer = client.request(method, self._url + path, content=body, headers=sent, timeout=timeout)
-        except httpx.HTTPError as error:
+            if body is None:
+                answer = self._line.get(
+                    url, accept=JSON, headers=sent, query=query, max_bytes=MAX_ANSWER_BYTES, total_seconds=total_seconds
+                )
+            else:
+                sent |= {"Accept": JSON, "Content-Type": JSON}
+                answer = self._line.post(
+                    url, body, headers=sent, max_bytes=MAX_ANSWER_BYTES, total_seconds=total_seconds
+                )
+        except Unavailable as error:
             raise Unavailable("verifier.unreachable", f"the verifier at {self._url} did not answer") from error
-        if len(answer.content) > MAX_ANSWER_BYTES:
-            raise FormatError("verifier.answer", "the verifier's answer is too long")
-        members = strict_json.parse_object(answer.content)
-        if not answer.is_success:
-            family = _FAMILIES.get(answer.status_code, Refused)
+        members = strict_json.parse_object(answer.body)
+        if not 200 <= answer.status < 300:
+            family = _FAMILIES.get(answer.status, Refused)
             check, said = _text(members.get("error")), _text(members.get("error_description"))
             raise family(printable(check or "verifier.refused"), printable(said or "the verifier refused"))
         return members
