@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.faults.town import family
+
 HONEST, HOSTILE = 190, 10
 MOST_SECONDS = 75.0
 TRIES = 4
@@ -131,7 +133,7 @@ def repeating(name: str, say: Callable[[], object], most: int, pause: float = 0.
     return act
 
 
-def play(honest: Sequence[Callable[[], str | None]], hostile: Sequence[Hostile], *, port: int, group: int) -> Measured:
+def play(honest: Sequence[Callable[[], str | None]], hostile: Sequence[Hostile], *, port: int, server: int) -> Measured:
     """Everybody at once. An honest client's turn returns None when it was served, or why it was not."""
     found, hostility, begin = Measured(), Hostility(port), threading.Barrier(len(honest) + len(hostile))
 
@@ -151,7 +153,7 @@ def play(honest: Sequence[Callable[[], str | None]], hostile: Sequence[Hostile],
         begin.wait(60)
         act(hostility)
 
-    with ThreadPoolExecutor(len(honest) + len(hostile)) as everybody, _weighing(group, found):
+    with ThreadPoolExecutor(len(honest) + len(hostile)) as everybody, _weighing(server, found):
         attacks = [everybody.submit(other, act) for act in hostile]
         served = [everybody.submit(one, act) for act in honest]
         for turn in served:
@@ -202,13 +204,13 @@ def _is_open(connection: socket.socket, then: bytes) -> bool:
 
 
 @contextmanager
-def _weighing(group: int, found: Measured) -> Iterator[None]:
-    """The most that all processes of a server held together: shared pages are counted once among those who share."""
+def _weighing(server: int, found: Measured) -> Iterator[None]:
+    """The most that a server and its workers held together: shared pages are counted once among those who share."""
     is_over = threading.Event()
 
     def weigh() -> None:
         while not is_over.wait(0.5):
-            sizes = [size for size in map(_proportional_kib, _members(group)) if size]
+            sizes = [size for size in map(_proportional_kib, family(server)) if size]
             found.peak_mebibytes = max(found.peak_mebibytes, sum(sizes) / 1024)
             found.processes = max(found.processes, len(sizes))
 
@@ -219,15 +221,6 @@ def _weighing(group: int, found: Measured) -> Iterator[None]:
     finally:
         is_over.set()
         scales.join()
-
-
-def _members(group: int) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError):
-            if int(place.read_text().rpartition(")")[2].split()[2]) == group:
-                found.append(int(place.parent.name))
-    return found
 
 
 def _proportional_kib(pid: int) -> int:

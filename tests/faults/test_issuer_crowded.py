@@ -63,7 +63,7 @@ def test_honest_clients_are_served_among_hostile_ones(town: Town) -> None:
         crowd.repeating("garbage proofs", lambda: garbage_proofs(victim).send(), 100),
     ]
     assert len(hostile) == crowd.HOSTILE
-    found = crowd.play(honest, hostile, port=port, group=town.issuer.pid)
+    found = crowd.play(honest, hostile, port=port, server=town.issuer.pid)
     note("issuer", str(found))
     assert found.unserved == [], str(found)
     assert found.peak_mebibytes < MOST_MEBIBYTES, str(found)

@@ -9,8 +9,9 @@ import pytest
 from diptych.adapters.storage.verifier import open_verifier_store
 from tests.faults import strace
 from tests.faults.answering import Asking, Holder
+from tests.faults.issuing import LINE
 from tests.faults.records import chosen, record
-from tests.faults.town import Server, Town, living, rows
+from tests.faults.town import Server, Town, family, living, rows
 
 MOST = 4
 
@@ -83,7 +84,7 @@ def test_killed_at_any_write_the_verifier_keeps_what_it_said(
     for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
         asking = Asking(town, holder)
         say = ACTS[act](asking)
-        group = verifier.pid
+        everybody = family(verifier.pid) if killed else with_its_workers(verifier)
         options = strace.killing(moment)
         with strace.attached(verifier.pid, log, options=options, main_alone=moment.is_of_main):
             answer = say()
@@ -93,7 +94,7 @@ def test_killed_at_any_write_the_verifier_keeps_what_it_said(
             continue
         killed.append(point)
         verifier.ended()
-        assert living(group) == [], f"workers outlive their verifier, killed at {point}"
+        assert living(everybody) == [], f"workers outlive their verifier, killed at {point}"
         verifier.start()
         # What was known stays known, and what was cut off is as if never said, or as if said once.
         assert known.outcome().accepted, point
@@ -110,6 +111,15 @@ def test_killed_at_any_write_the_verifier_keeps_what_it_said(
     assert known.outcome().accepted
     held = "verdicts read before stay; one answer counts once; no worker is left; asked anew, the journey ends"
     record("verifier", act, "kill -9", points=killed, of=len(moments), held=held)
+
+
+def with_its_workers(verifier: Server) -> list[int]:
+    """All its processes; those that check proofs start when somebody asks whether it is ready."""
+    answer = LINE.get(verifier.url + "/ready")
+    assert answer.status_code == 200, answer.text
+    found = family(verifier.pid)
+    assert len(found) > 1
+    return found
 
 
 def nothing_is_left_open(town: Town) -> None:

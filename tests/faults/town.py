@@ -172,23 +172,27 @@ class Town:
         return found
 
 
-def living(group: int, *, patience_seconds: float = 5.0) -> list[int]:
-    """Processes of a group that still run after a while."""
-    deadline = time.monotonic() + patience_seconds
-    while (found := _running(group)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
-
-
-def _running(group: int) -> list[int]:
-    found = []
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it, in whatever group or session they are; none that has ended."""
+    children: dict[int, list[int]] = {}
+    alive = set()
     for place in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, of_group = place.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(of_group) == group and state not in "ZX":
-            found.append(int(place.parent.name))
+        with suppress(OSError, ValueError):
+            state, parent = place.read_text().rpartition(")")[2].split()[:2]
+            children.setdefault(int(parent), []).append(int(place.parent.name))
+            if state not in "ZX":
+                alive.add(int(place.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return [one for one in found if one in alive]
+
+
+def living(pids: list[int], *, patience_seconds: float = 5.0) -> list[int]:
+    """Which of these processes still run after a while."""
+    deadline = time.monotonic() + patience_seconds
+    while (found := [pid for pid in pids if pid in family(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
     return found
 
 
