@@ -194,3 +194,21 @@ def test_a_civil_status_comes_back_from_its_encoding() -> None:
     status = person("Durand", ["Claire", "Anne"], "Petit", "1970-00-00", "2A004")
     assert civil_status_from_cbor(cbor.decode(cbor.encode(status.to_cbor()))) == status
     assert isinstance(status.family_name, Personal)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "check"),
+    [
+        ("given_names", ["Anne"] * 21, "civil_status.given_names"),
+        ("given_names", ["A" * 201], "civil_status.length"),
+        ("family_name", "", "civil_status.length"),
+        ("usage_name", "A" * 201, "civil_status.length"),
+    ],
+)
+def test_too_many_and_too_long_names_are_refused(member: str, value: cbor.CborValue, check: str) -> None:
+    members = person("Durand", ["Claire"], None, "1970-04-04", "63113").to_cbor()
+    with pytest.raises(FormatError) as caught:
+        civil_status_from_cbor({**members, member: value})
+    assert caught.value.check == check
+    with pytest.raises(FormatError, match=r"civil_status\.length"):
+        family_name("A" * 201)

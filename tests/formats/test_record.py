@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych.crypto import hpke, sharing
 from diptych.crypto import sealing as symmetric
-from diptych.crypto import sharing
 from diptych.crypto.signing import generate_signer
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats import cbor
@@ -280,3 +280,24 @@ def test_padding_other_than_zeros_of_another_class_or_length_is_refused() -> Non
         assert caught.value.check == check
     with pytest.raises(FormatError, match=r"padding\.too_long"):
         pad(bytes(SIZE_CLASSES[-1]))
+
+
+def test_an_envelope_that_holds_another_length_than_a_share_is_no_share() -> None:
+    slot = RECORD.quorum.slot_of(1)
+    info = cbor.encode(["diptych record 1", "envelope", RECORD.record_id, 1, 1, 1, slot.share_hash])
+    short = hpke.seal(WORLD.trustees[0].recipient.public_key, bytes(31), info=info)
+    with pytest.raises(VerificationError, match=r"record\.share"):
+        unmask_share(
+            short,
+            mask=FRESH.masks[1],
+            recipient=WORLD.trustees[0].recipient,
+            record_id=RECORD.record_id,
+            number=1,
+            epoch=1,
+            index=1,
+            share_hash=slot.share_hash,
+        )
+    info = cbor.encode(["diptych record 1", "agency", RECORD.record_id, 1, 1])
+    short = hpke.seal(WORLD.agency_recipient.public_key, bytes(31), info=info)
+    with pytest.raises(VerificationError, match=r"record\.agency_half"):
+        open_agency_half(short, recipient=WORLD.agency_recipient, record_id=RECORD.record_id, number=1, epoch=1)

@@ -1,9 +1,12 @@
 """Every statement of the registry: one encoding, one purpose, one signer, and every field of it under the signature."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from diptych.crypto import agreement
 from diptych.crypto.algorithms import ES256
 from diptych.crypto.signing import generate_signer
 from diptych.errors import FormatError, VerificationError
@@ -164,3 +167,61 @@ def test_a_line_has_no_control_characters_and_a_bound(text: str) -> None:
     with pytest.raises(FormatError):
         as_line(text, "line")
     assert as_line("réédition, en présence", "line")
+
+
+# What no statement can say, truly signed as it may be
+
+
+def token_bound(key: CborValue) -> CborValue:
+    """The same key inside of a token's."""
+    point = generate_signer().public_key
+    return b"\x02" + agreement.encode_point(point) + cbor.as_bytes(key, "key")
+
+
+def second(values: CborValue, member: str) -> CborValue:
+    """An array whose second member has this from the first."""
+    first, other, *rest = cbor.as_array(values, "values")
+    assert isinstance(first, dict)
+    assert isinstance(other, dict)
+    return [first, {**other, member: first[member]}, *rest]
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "change", "check"),
+    [
+        ("officer certificate", "valid_until", lambda _: TDate("2036-01-01T00:00:00Z"), "officer_certificate.validity"),
+        ("officer certificate", "valid_until", lambda _: TDate("2020-01-01T00:00:00Z"), "officer_certificate.validity"),
+        ("officer certificate", "roles", lambda _: [], "officer_certificate.roles"),
+        ("officer certificate", "roles", lambda roles: list(reversed(roles)), "officer_certificate.roles"),
+        ("officer certificate", "roles", lambda roles: [*roles, roles[-1]], "officer_certificate.roles"),
+        ("officer certificate", "roles", lambda _: ["king"], "officer_certificate.roles"),
+        ("officer certificate", "officer", lambda key: key[:-1], "key.spki"),
+        ("audit attestation", "expires", lambda _: FullDate("2028-11-24"), "audit_attestation.validity"),
+        ("audit attestation", "expires", lambda _: FullDate("2026-01-01"), "audit_attestation.validity"),
+        ("court order", "expires", lambda _: FullDate("2026-01-01"), "court_order.days"),
+        ("court order", "disclose_on", lambda _: FullDate("2026-01-01"), "court_order.days"),
+        ("trustee set", "threshold", lambda _: 4, "trustee_set.threshold"),
+        ("trustee set", "threshold", lambda _: 1, "trustee_set.threshold"),
+        ("trustee set", "epoch", lambda _: 0, "trustee_set.threshold"),
+        ("trustee set", "trustees", lambda values: second(values, "recipient"), "trustee_set.trustees"),
+        ("trustee set", "trustees", lambda values: second(values, "index"), "share.index"),
+        ("trustee set", "spares", lambda _: [5, 6], "share.index"),
+        ("trustee set", "agency_key", lambda key: key[:-1], "hpke.public_key"),
+        ("prekey", "key", token_bound, "prekey.suite"),
+        ("deposit", "index", lambda _: 0, "deposit.index"),
+        ("deposit", "index", lambda _: 256, "deposit.index"),
+        ("deposit", "sealed", lambda sealed: sealed + bytes(200), "deposit.sealed"),
+        ("deposit", "predecessor", lambda _: bytes(32), "deposit.number"),
+        ("opening request", "reply_key", token_bound, "opening_request.suite"),
+        ("opening request", "number", lambda _: 0, "opening_request.number"),
+        ("opening request", "disclose_on", lambda _: FullDate("2027-01-01"), "opening_request.deferral"),
+        ("share answer", "index", lambda _: 256, "share_answer"),
+        ("share answer", "sealed", lambda sealed: sealed + b"\0", "share_answer"),
+        ("enrolment", "officer", lambda _: bytes(32), "enrolment.sealer"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(
+    name: str, member: str, change: Callable[[Any], CborValue], check: str
+) -> None:
+    payload = payload_of(name)
+    assert refused(name, signed_anew(name, cbor.encode({**payload, member: change(payload[member])}))) == check

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.errors import Conflict, FormatError, VerificationError
+from diptych.formats import cbor
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint, accept_checkpoint
@@ -95,3 +96,6 @@ def test_too_many_bytes_or_hashes_are_refused() -> None:
         parse_shown_act(replace(shown, consistency=(bytes(32),) * (tree.MAX_PROOF_HASHES + 1)).encode())
     with pytest.raises(FormatError, match=r"shown_act\.consistency"):
         parse_shown_act(replace(shown, consistency=(bytes(31),)).encode())
+    members = cbor.as_map(cbor.decode(shown.encode()), "shown")
+    with pytest.raises(FormatError, match="another order"):
+        parse_shown_act(cbor.encode(dict(reversed(list(members.items())))))

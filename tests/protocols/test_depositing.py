@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from diptych.crypto import hpke
 from diptych.crypto.hpke import generate_recipient
 from diptych.crypto.signing import fingerprint, generate_signer
 from diptych.errors import Conflict, DiptychError, FormatError, VerificationError
@@ -325,14 +324,6 @@ def test_a_prekey_is_of_the_trustee_that_was_asked_answers_the_request_and_ends(
             expected_request=seen.content.request,
             now=world.log.now,
         )
-
-
-def test_a_prekey_bound_to_a_token_is_none() -> None:
-    world = World()
-    seen, _ = world.offered(world.trustees[0])
-    token_bound = bytes([hpke.TOKEN_BOUND]) + b"\x04" + bytes(64) + seen.content.key
-    with pytest.raises(FormatError):
-        PREKEY.sign(replace(seen.content, key=token_bound), signer=world.trustees[0].signer)
 
 
 def test_an_acknowledgement_is_for_this_version_and_this_deposit() -> None:

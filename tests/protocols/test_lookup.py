@@ -208,3 +208,5 @@ def test_matches_are_ascending_each_once_and_bounded() -> None:
     for wrong in (tuple(reversed(good.matches)), good.matches[:1] * 2):
         with pytest.raises(FormatError, match=r"tag_answer\.matches"):
             parse_tag_answer(TagAnswer(bytes(32), wrong).encode())
+    with pytest.raises(FormatError, match=r"tag_answer\.version"):
+        parse_tag_answer(good.encode().replace(b"version\x01", b"version\x02"))

@@ -9,7 +9,7 @@ import pytest
 
 from diptych.crypto.hpke import HybridRecipient, generate_recipient
 from diptych.crypto.signing import generate_signer
-from diptych.errors import DiptychError, Refused, VerificationError
+from diptych.errors import Conflict, DiptychError, FormatError, Refused, VerificationError
 from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.mandate.officer import OfficerRevocation, Role
 from diptych.formats.record.content import RecordContent
@@ -662,3 +662,24 @@ def test_nothing_personal_shows_in_what_is_printed() -> None:
     printed = repr((story.content, story.request, story.order if isinstance(story, Court) else None, state))
     for canary in ("Goff", "Marie", "4711", "29019", "1984", "X7RTPL4T1"):
         assert canary not in printed
+
+
+def test_an_index_that_no_holder_has_is_a_wrong_question_and_names_nobody() -> None:
+    story = Story()
+    with pytest.raises(Conflict, match=r"opening\.holder"):
+        after(story.published(), answers_of(story, 1)[1], 9, story)
+
+
+def test_a_presentation_beyond_its_bound_is_not_read() -> None:
+    with pytest.raises(FormatError, match=r"presentation\.size"):
+        parse_presentation(bytes(64 * 1024 + 1))
+
+
+def test_an_answered_request_is_not_answered_for_an_officer_that_is_not_known() -> None:
+    story = Story()
+    trustee = story.world.trustees[0]
+    sent = story.world.presentation(story.fresh, story.request, story.logged, trustee)
+    with pytest.raises(Refused, match=r"officer\.unknown"):
+        check_answered(
+            sent, state=state_of(story, officer=None), expires_at=story.world.log.now, now=story.world.log.now
+        )
