@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from diptych.crypto import hpke
+from diptych.crypto.lookup_prf import Round
 from diptych.crypto.signing import SoftwareSigner, fingerprint
 from diptych.formats.cose.statement import Kind, UnverifiedStatement
 from diptych.formats.mandate.attestation import AUDIT_ATTESTATION
@@ -21,6 +22,16 @@ from diptych.formats.mandate.officer import (
 from diptych.formats.mandate.trustee_set import TRUSTEE_SET
 from diptych.formats.record.sealed import SEALED_RECORD
 from diptych.private import Personal, Secret
+from diptych.protocols.ceremony.statements import (
+    CEREMONY_CALL,
+    CEREMONY_KEY,
+    CEREMONY_MESSAGE,
+    ROUND_CLOSED,
+    CeremonyCall,
+    CeremonyKey,
+    CeremonyMessage,
+    RoundClosed,
+)
 from diptych.protocols.depositing.deposit import ACKNOWLEDGEMENT, DEPOSIT, Acknowledgement
 from diptych.protocols.depositing.erasure import DELETION, ERASURE_ORDER, Deletion, ErasureOrder
 from diptych.protocols.depositing.prekey import PREKEY, PREKEY_REQUEST, Prekey, PrekeyRequest
@@ -29,6 +40,7 @@ from diptych.protocols.lookup.request import LOOKUP_ANSWER, LOOKUP_REQUEST, Look
 from diptych.protocols.lookup.tags import TAG_REQUEST, TagRequest
 from diptych.protocols.opening.answer import SHARE_ANSWER, ShareAnswer
 from diptych.protocols.opening.request import OPENING_REQUEST
+from tests.crypto.lookup_prf.setting import new_ceremony, seat
 from tests.registry_world import World, content_of
 
 
@@ -108,6 +120,23 @@ def specimens() -> dict[str, Specimen]:
             officer,
         ),
         (OPENING_REQUEST, world.request(fresh, reply=reply).unverified, officer),
+        (
+            CEREMONY_CALL,
+            CeremonyCall(
+                ids["agency"],
+                "identity",
+                3,
+                bytes(32),
+                {other.index: other.signer.public_key for other in world.trustees},
+                (1, 2, 3, 4, 5),
+                (1, 2, 3, 4, 5),
+                None,
+            ),
+            agency,
+        ),
+        (CEREMONY_KEY, CeremonyKey(trustee.name, bytes(32), reply.public_key), trustee.signer),
+        (CEREMONY_MESSAGE, CeremonyMessage(trustee.name, bytes(32), seat(new_ceremony())[1][0]), trustee.signer),
+        (ROUND_CLOSED, RoundClosed(ids["agency"], bytes(32), Round.COMMITS), agency),
         (SHARE_ANSWER, ShareAnswer(trustee.name, bytes(32), record.record_id, 1, 1, sealed_share), trustee.signer),
     ]
     return {
@@ -121,5 +150,6 @@ def specimens() -> dict[str, Specimen]:
 NAMES = (
     "officer certificate", "officer revocation", "audit attestation", "court order", "trustee set", "record",
     "prekey request", "prekey", "deposit", "acknowledgement", "erasure order", "deletion", "enrolment",
-    "lookup request", "lookup answer", "tag request", "opening request", "share answer",
+    "lookup request", "lookup answer", "tag request", "opening request", "ceremony call", "ceremony key",
+    "ceremony message", "ceremony close", "share answer",
 )  # fmt: skip

@@ -218,6 +218,7 @@ def second(values: CborValue, member: str) -> CborValue:
         ("share answer", "index", lambda _: 256, "share_answer"),
         ("share answer", "sealed", lambda sealed: sealed + b"\0", "share_answer"),
         ("enrolment", "officer", lambda _: bytes(32), "enrolment.sealer"),
+        ("ceremony call", "participants", lambda values: [*values, values[-1]], "statement.canonical"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 from diptych.errors import FormatError
 from diptych.formats.record.content import parse_content
 from diptych.formats.tlog.shown_act import parse_shown_act
+from diptych.protocols.ceremony.channel import Channel, parse_channel
+from diptych.protocols.certifying.standing import (
+    AttestationNews,
+    OfficerNews,
+    TrusteeSetNews,
+    parse_attestation_news,
+    parse_officer_news,
+    parse_trustee_set_news,
+)
+from diptych.protocols.depositing.confirmation import Confirmation, parse_confirmation
 from diptych.protocols.depositing.deposit import DepositSecrets, parse_deposit_secrets
 from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
+from diptych.protocols.opening.disclosure import Disclosure, parse_disclosure
 from diptych.protocols.opening.request import parse_presentation
 from tests.fuzz.test_order import MUTATIONS, mutated
 from tests.registry_world import World, content_of
@@ -31,6 +42,33 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "shown act": (lambda data: parse_shown_act(data).encode(), PRESENTATION.shown.encode()),
     "secrets of a deposit": (lambda data: parse_deposit_secrets(data).encode(), SECRETS.encode()),
     "presentation": (lambda data: parse_presentation(data).encode(), PRESENTATION.encode()),
+    "confirmation": (
+        lambda data: parse_confirmation(data).encode(),
+        Confirmation(bytes(16), 1, bytes(32), PRESENTATION.shown).encode(),
+    ),
+    "disclosure": (
+        lambda data: parse_disclosure(data).encode(),
+        Disclosure(bytes(32), PRESENTATION.shown).encode(),
+    ),
+    "news of an officer": (
+        lambda data: parse_officer_news(data).encode(),
+        OfficerNews(specimens()["officer certificate"].statement, PRESENTATION.shown).encode(),
+    ),
+    "news of an audit": (
+        lambda data: parse_attestation_news(data).encode(),
+        AttestationNews(specimens()["audit attestation"].statement, PRESENTATION.shown).encode(),
+    ),
+    "news of a trustee set": (
+        lambda data: parse_trustee_set_news(data).encode(),
+        TrusteeSetNews(specimens()["trustee set"].statement, PRESENTATION.shown).encode(),
+    ),
+    "channel of a ceremony": (
+        lambda data: parse_channel(data).encode(),
+        Channel(
+            specimens()["ceremony call"].statement,
+            (specimens()["ceremony key"].statement, specimens()["ceremony message"].statement),
+        ).encode(),
+    ),
     "answer of the registry": (lambda data: parse_tag_answer(data).encode(), ANSWER.encode()),
 }
 

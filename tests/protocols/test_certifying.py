@@ -77,6 +77,20 @@ def test_a_renewed_certificate_keeps_its_time_and_one_with_more_roles_waits_agai
     assert promoted.certified_at > first.certified_at + timedelta(days=29)
 
 
+def test_showing_an_older_certificate_again_gives_back_no_role() -> None:
+    world = World()
+    older = certificate_of(world)
+    newer = replace(
+        world.officer.certificate,
+        roles=frozenset((Role.FIND,)),
+        valid_from=world.officer.certificate.valid_from + timedelta(hours=1),
+    )
+    known = replace(world.officer, certificate=newer)
+    shown = world.log.publish("again", ActType.OFFICER_CERTIFIED, ActorClass.AGENCY, older.digest)
+    found = honour_officer(older, verified(shown), agency_key=world.agency.public_key, known=known, revocation=None)
+    assert found == known
+
+
 def test_a_revoked_key_is_never_certified_again() -> None:
     world = World()
     statement = OFFICER_REVOCATION.sign(

@@ -45,7 +45,8 @@ def honour_officer(
     1. the agency signed it;
     2. the act is its publication;
     3. the key was never revoked;
-    4. whoever is known already, and may do no more than before, keeps the time since which that is so.
+    4. of two certificates the one that is valid from later counts, so that showing an old one again takes nothing back;
+    5. whoever is known already, and may do no more than before, keeps the time since which that is so.
     """
     # 1.
     verified = OFFICER_CERTIFICATE.verify(certificate, agency_key, now=shown.kept.time)
@@ -55,6 +56,9 @@ def honour_officer(
     if revocation is not None:
         raise Refused("officer.revoked", "this officer's key was revoked: a new key needs a new certificate")
     # 4.
+    if known is not None and verified.content.valid_from < known.certificate.valid_from:
+        return known
+    # 5.
     certified_at = shown.time
     if known is not None and verified.content.roles <= known.certificate.roles:
         certified_at = min(certified_at, known.certified_at)
