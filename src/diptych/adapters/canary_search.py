@@ -1,23 +1,30 @@
 """Searches files for planted values, in every encoding a careless program might have left them in.
 
 It reads files as an attacker would: as bytes, with no accessor of ours. A canary is found raw, in UTF-16, hex or
-base64 (any alignment), inside CBOR (which carries strings raw), and inside zlib or gzip streams and
+base64 (any alignment), inside CBOR (which carries strings raw), and inside zlib, gzip, bzip2 or xz streams and
 base64 runs, to a depth of three. Encryption is the one thing it does not see through.
+
+A few canaries are looked for one by one (`search`); a whole town's, which share a mark, in one pass (`marks_in`).
 """
 
 import base64
+import bz2
+import lzma
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 MAX_DEPTH = 3
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
+INFLATE_STEP_BYTES = 64 * 1024
+READ_BYTES, OVERLAP_BYTES = 32 * 1024 * 1024, 64 * 1024
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 _HEX_RUN = re.compile(rb"(?:[0-9a-fA-F]{2}){12,}")
-# The two-byte headers of zlib (RFC 1950 2.2) at the levels in use, and of gzip (RFC 1952 2.3.1).
-_STREAM_START = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
+# The two-byte headers of zlib (RFC 1950 2.2) at the levels in use, of gzip (RFC 1952 2.3.1), bzip2 and xz.
+_STREAM_START = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0")
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,46 @@ def search(folders: Iterable[Path], canaries: Sequence[str]) -> list[Finding]:
 def search_bytes(data: bytes, canaries: Sequence[str]) -> list[str]:
     """The canaries found in `data`."""
     return _found_in(data, {canary: _encodings(canary) for canary in canaries})
+
+
+def marks_in(data: bytes, mark: "re.Pattern[bytes]") -> set[str]:
+    """Everything in `data` that matches `mark`, an ASCII pattern without capitals, however it is written or packed.
+
+    Letter case is not looked at, so that a normalised name is found like the name itself.
+    """
+    return {
+        match.decode("ascii")
+        for view in _views(data, MAX_DEPTH, whole_base64=True)
+        # Without its zero bytes, ASCII in UTF-16 or UTF-32 is ASCII.
+        for text in (view.lower(), view.replace(b"\0", b"").lower() if b"\0" in view else b"")
+        for match in mark.findall(text)
+    }
+
+
+def marks_in_files(folders: Iterable[Path], mark: "re.Pattern[bytes]") -> set[str]:
+    """`marks_in` of every file in or below `folders`, of any size. A file that disappears meanwhile is left out."""
+    return {found for path in files_below(folders) for piece in _pieces(path) for found in marks_in(piece, mark)}
+
+
+def files_below(folders: Iterable[Path]) -> list[Path]:
+    """Every regular file in or below these paths, in order."""
+    return [
+        path
+        for folder in folders
+        for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
+        if path.is_file()
+    ]
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            before = b""
+            while piece := file.read(READ_BYTES):
+                yield before + piece
+                before = piece[-OVERLAP_BYTES:]
+    except FileNotFoundError:
+        return
 
 
 def _found_in(data: bytes, needles: dict[str, frozenset[bytes]]) -> list[str]:
@@ -71,30 +118,53 @@ def _encodings(canary: str) -> frozenset[bytes]:
     return frozenset(form for form in forms if len(form) >= 8)
 
 
-def _views(data: bytes, depth: int) -> Iterator[bytes]:
+def _views(data: bytes, depth: int, *, whole_base64: bool = False) -> Iterator[bytes]:
     yield data
     if depth == 0:
         return
-    for inner in _unpacked(data):
-        yield from _views(inner, depth - 1)
+    for inner in _unpacked(data, whole_base64):
+        yield from _views(inner, depth - 1, whole_base64=whole_base64)
 
 
-def _unpacked(data: bytes) -> Iterator[bytes]:
+def _unpacked(data: bytes, whole_base64: bool) -> Iterator[bytes]:
     for match in _STREAM_START.finditer(data):
-        yield from _inflated(data[match.start() :], zlib.MAX_WBITS | 32)
+        yield from _inflated(memoryview(data)[match.start() :])
     for match in _BASE64_RUN.finditer(data):
         run = match.group().replace(b"-", b"+").replace(b"_", b"/")
-        yield base64.b64decode(run[: len(run) // 4 * 4])
+        # The run may have begun with something else: what stands in it is aligned in one of four ways.
+        for start in range(4 if whole_base64 else 1):
+            yield base64.b64decode(run[start : start + (len(run) - start) // 4 * 4])
     for match in _HEX_RUN.finditer(data):
         yield bytes.fromhex(match.group().decode())
 
 
-def _inflated(stream: bytes, window_bits: int) -> Iterator[bytes]:
+def _inflated(stream: memoryview) -> Iterator[bytes]:
     """What a stream that may break off says up to there."""
-    inflate = zlib.decompressobj(window_bits)
+    out = bytearray()
+    inflate = _decompressor(bytes(stream[:3]))
     try:
-        out = inflate.decompress(stream, MAX_INFLATED_BYTES)
-    except zlib.error:
-        return
+        for start in range(0, len(stream), INFLATE_STEP_BYTES):
+            out += inflate.decompress(bytes(stream[start : start + INFLATE_STEP_BYTES]))
+            if inflate.eof or len(out) >= MAX_INFLATED_BYTES:
+                break
+    except (zlib.error, lzma.LZMAError, OSError, EOFError):
+        pass  # what came out before the stream broke off, or ended, still counts
     if len(out) >= 8:
-        yield out
+        yield bytes(out[:MAX_INFLATED_BYTES])
+
+
+class _Inflate(Protocol):
+    """What the three libraries have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _decompressor(head: bytes) -> _Inflate:
+    if head == b"BZh":
+        return bz2.BZ2Decompressor()
+    if head == b"\xfd7z":
+        return lzma.LZMADecompressor()
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)
