@@ -1,0 +1,78 @@
+"""A baseline, made and running: its folder, its process, and what happened to it before the thief came."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from diptych.drill.baselines import table
+from diptych.drill.baselines.application import SESSION
+from diptych.drill.town.people import Person, Town
+
+SEARCHES = 20
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One application that keeps the town."""
+
+    kind: str
+    folder: Path
+    url: str
+    process_id: int
+    people: tuple[Person, ...]
+    """In the order of their ids, which count from one."""
+
+    @property
+    def database(self) -> Path:
+        """The database file; its write-ahead log lies beside it."""
+        return self.folder / "database" / "app.db"
+
+    def ask(self, path: str, method: str = "GET") -> httpx.Response:
+        """One request with a valid session."""
+        return httpx.request(method, self.url + path, headers={"Authorization": SESSION}, trust_env=False)
+
+    def back_up(self, name: str) -> None:
+        """One more backup beside those that are there."""
+        source = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        target = sqlite3.connect(self.folder / "backups" / name)
+        with target:
+            source.backup(target)
+        source.close()
+        target.close()
+
+
+@contextmanager
+def running(folder: Path, kind: str, town: Town) -> Iterator[Baseline]:
+    """Make it, fill it with the town, run ordinary traffic through it; it stops at the end and its folder stays."""
+    for part in ("database", "logs", "backups", "config", "tmp"):
+        (folder / part).mkdir(parents=True)
+    settings = folder / "config" / "settings.toml"
+    keys = table.write_keys(settings) if kind == table.COMMON else None
+    if keys is None:
+        settings.write_text("")
+    connection = table.connect(folder / "database" / "app.db")
+    table.insert(connection, town.people, keys)
+    connection.close()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "diptych.drill.baselines.application", str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        baseline = Baseline(kind, folder, url, process.pid, town.people)
+        for person in town.people[:: max(1, len(town.people) // SEARCHES)]:
+            baseline.ask(f"/search?family_name={httpx.QueryParams({'v': person.family_name})}".replace("=v=", "="))
+            baseline.ask(f"/records/{town.people.index(person) + 1}")
+        baseline.back_up("monday.db")
+        yield baseline
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if process.stdout is not None:
+            process.stdout.close()
