@@ -59,7 +59,7 @@ def marks_in(data: bytes, mark: "re.Pattern[bytes]") -> set[str]:
     """
     return {
         match.decode("ascii")
-        for view in _views(data, MAX_DEPTH, whole_base64=True)
+        for view in _layers([data], MAX_DEPTH)
         # Without its zero bytes, ASCII in UTF-16 or UTF-32 is ASCII.
         for text in (view.lower(), view.replace(b"\0", b"").lower() if b"\0" in view else b"")
         for match in mark.findall(text)
@@ -118,24 +118,43 @@ def _encodings(canary: str) -> frozenset[bytes]:
     return frozenset(form for form in forms if len(form) >= 8)
 
 
-def _views(data: bytes, depth: int, *, whole_base64: bool = False) -> Iterator[bytes]:
+def _views(data: bytes, depth: int) -> Iterator[bytes]:
     yield data
     if depth == 0:
         return
-    for inner in _unpacked(data, whole_base64):
-        yield from _views(inner, depth - 1, whole_base64=whole_base64)
+    for inner in _unpacked(data):
+        yield from _views(inner, depth - 1)
 
 
-def _unpacked(data: bytes, whole_base64: bool) -> Iterator[bytes]:
-    for match in _STREAM_START.finditer(data):
-        yield from _inflated(memoryview(data)[match.start() :])
+def _layers(pieces: Sequence[bytes], depth: int) -> Iterator[bytes]:
+    """`_views`, everything of one kind and depth in one piece: memory and logs hold packed pieces by the million."""
+    data = b"\n".join(pieces)
+    yield data
+    if depth == 0 or not data:
+        return
+    runs = [match.group().replace(b"-", b"+").replace(b"_", b"/") for match in _BASE64_RUN.finditer(data)]
+    # A run may have begun with something else: what stands in it is aligned in one of four ways.
+    for start in range(4):
+        yield from _layers([_aligned(run, start) for run in runs], depth - 1)
+    yield from _layers([bytes.fromhex(match.group().decode()) for match in _HEX_RUN.finditer(data)], depth - 1)
+    yield from _layers([inner for piece in pieces for inner in _streams(piece)], depth - 1)
+
+
+def _aligned(run: bytes, start: int) -> bytes:
+    return base64.b64decode(run[start : start + (len(run) - start) // 4 * 4])
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    yield from _streams(data)
     for match in _BASE64_RUN.finditer(data):
-        run = match.group().replace(b"-", b"+").replace(b"_", b"/")
-        # The run may have begun with something else: what stands in it is aligned in one of four ways.
-        for start in range(4 if whole_base64 else 1):
-            yield base64.b64decode(run[start : start + (len(run) - start) // 4 * 4])
+        yield _aligned(match.group().replace(b"-", b"+").replace(b"_", b"/"), 0)
     for match in _HEX_RUN.finditer(data):
         yield bytes.fromhex(match.group().decode())
+
+
+def _streams(data: bytes) -> Iterator[bytes]:
+    for match in _STREAM_START.finditer(data):
+        yield from _inflated(memoryview(data)[match.start() :])
 
 
 def _inflated(stream: memoryview) -> Iterator[bytes]:

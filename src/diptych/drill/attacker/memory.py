@@ -6,12 +6,12 @@ UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 
 
 def memory_of(process_id: int) -> bytes:
-    """Every readable page of a process of ours."""
+    """Every page that a process of ours can write to: nothing can be in the others but what is in a file."""
     found = bytearray()
     with Path(f"/proc/{process_id}/maps").open() as maps, Path(f"/proc/{process_id}/mem").open("rb", 0) as memory:
         for line in maps:
             addresses, permissions, *rest = line.split()
-            if not permissions.startswith("r") or rest[-1] in UNREADABLE:
+            if not permissions.startswith("rw") or rest[-1] in UNREADABLE:
                 continue
             start, end = (int(address, 16) for address in addresses.split("-"))
             try:

@@ -7,12 +7,16 @@ import os
 import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from diptych.adapters.canary_search import marks_in
 from diptych.drill.attacker.joining import Row
+from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Person
 
 PLAIN, COMMON = "plain", "common"
@@ -114,19 +118,10 @@ def stolen_rows(database: Path, truth: Sequence[Person], keys: Sequence[bytes]) 
 
 
 def _readable(values: Sequence[object], keys: Sequence[bytes]) -> frozenset[str]:
-    from diptych.adapters.canary_search import marks_in
-    from diptych.drill.town.marks import MARK
-
-    found: set[str] = set()
-    for value in values:
-        data = value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
-        found |= marks_in(data, MARK)
-        for key in keys:
-            try:
-                found |= marks_in(AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], None), MARK)
-            except Exception:  # noqa: S112  # whatever does not open is not opened: the next key
-                continue
-    return frozenset(found)
+    data = (value.encode() if isinstance(value, str) else value for value in values)
+    return frozenset(
+        found for value in data if isinstance(value, bytes) for found in marks_in(opened_with(value, keys), MARK)
+    )
 
 
 def _stored(value: str | None, keys: Keys | None) -> str | bytes | None:
@@ -148,6 +143,21 @@ def _opened(stored: Iterator[tuple[str, object]], keys: Keys | None) -> Iterator
             yield name, AESGCM(keys.encryption).decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], None).decode()
         elif isinstance(value, str):
             yield name, value
+
+
+def sealed_values(person: Person, keys: Keys | None) -> bytes:
+    """One person's attributes in one file, as an application on a phone keeps them."""
+    stored = _stored(as_json(person.values).decode(), keys)
+    return stored.encode() if isinstance(stored, str) else stored or b""
+
+
+def opened_with(data: bytes, keys: Sequence[bytes]) -> bytes:
+    """The bytes, and what any of these keys opens of them."""
+    found = [data]
+    for key in keys:
+        with suppress(InvalidTag, ValueError):
+            found.append(AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], None))
+    return b"\0".join(found)
 
 
 def as_json(values: Mapping[str, str]) -> bytes:

@@ -1,0 +1,114 @@
+"""The officer's counter on a busy day: everybody in town gets an order approved, in the order in which they come.
+
+A process of its own, so that a changed build changes it too. The first orders go to the issuer over HTTP; the rest are
+put into its database by the same use-case without the wire, because a process for each of two thousand requests would
+take longer than anybody watches a drill. The codes, which only the citizens get, go to whoever started it.
+
+    python -m diptych.drill.counter FOLDER SEED POPULATION DESK OVER_HTTP
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from diptych.adapters import issuer_folder
+from diptych.adapters.catalogue_files import load_catalogue
+from diptych.adapters.http.order_desk import HttpOrderDesk
+from diptych.adapters.issuer_keys import CurrentDocumentSigners, IssuerKeys
+from diptych.adapters.keys import locations
+from diptych.adapters.keys.pkcs11_uri import TokenAccess
+from diptych.adapters.storage.engine import open_database
+from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+from diptych.config import read_issuer, read_officer
+from diptych.drill.town.people import Person, build_town
+from diptych.roles.issuer.service import Issuer
+from diptych.roles.officer.fakes import MemoryAttempts
+from diptych.roles.officer.ports import OrderDesk
+from diptych.roles.officer.service import Officer
+
+NO_TOKEN = TokenAccess(None, None, None)
+
+
+class DirectDesk:
+    """`OrderDesk` of an issuer whose folder lies here."""
+
+    def __init__(self, folder: Path) -> None:
+        settings, catalogue = read_issuer(folder), load_catalogue()
+        self._issuer = Issuer(
+            url=settings.url,
+            names={"en": settings.name_en, "fr": settings.name_fr},
+            catalogue=catalogue,
+            officers=issuer_folder.read_officers(folder),
+            signers=CurrentDocumentSigners(IssuerKeys(folder, settings.url, catalogue, NO_TOKEN), _now),
+            store=DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE, migrates=False)),
+            nonce_key=issuer_folder.read_nonce_key(folder),
+        )
+
+    def submit(self, signed_order: bytes) -> None:
+        self._issuer.accept_order(signed_order, now=_now())
+
+
+def approve_everybody(
+    folder: Path, seed: str, population: int, desk: OrderDesk, over_http: int, told: Callable[[dict[str, object]], None]
+) -> None:
+    """Every order of the town; `told` gets what the citizen gets."""
+    settings = read_officer(folder / "officer")
+    assert settings.issuer is not None
+    signer = locations.open_signer(settings.key, folder / "officer", NO_TOKEN)
+    direct = DirectDesk(folder / "issuer")
+    catalogue = load_catalogue()
+    for number, person in enumerate(build_town(population, seed).arrivals()):
+        where = desk if number < over_http else direct
+        officer = Officer(catalogue, signer, settings.issuer, where, MemoryAttempts())
+        approval = officer.approve(
+            order_file(person), {"portrait.jpg": person.portrait}, now=_now(), entropy=os.urandom
+        )
+        told(
+            {
+                "person": person.number,
+                "link": approval.offer.link(),
+                "code": approval.offer.code.reveal().decode(),
+                "tx_code": approval.tx_code.reveal().decode(),
+            }
+        )
+
+
+def order_file(person: Person) -> bytes:
+    """The order of an identity card, as the officer writes it down."""
+    born = [f'family_name_birth = "{person.family_name}"'] if person.used_name is not None else []
+    lines = [
+        'type = "identity-card"',
+        "[attributes]",
+        f'family_name = "{person.used_name or person.family_name}"',
+        *born,
+        f'given_name = "{" ".join(person.given_names)}"',
+        f"birth_date = {person.birth_date.isoformat()}",
+        f'place_of_birth = {{ country = "FR", locality = "{person.place.name}" }}',
+        'nationality = ["FR"]',
+        "expiry_date = 2036-03-01",
+        'issuing_authority = "Utopia Document Agency"',
+        'issuing_country = "FR"',
+        f'resident_address = "{person.address}"',
+        f'email_address = "{person.email}"',
+        f'document_number = "{person.document_number}"',
+        'portrait = "portrait.jpg"',
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    approve_everybody(
+        Path(sys.argv[1]),
+        sys.argv[2],
+        int(sys.argv[3]),
+        HttpOrderDesk(sys.argv[4]),
+        int(sys.argv[5]),
+        lambda line: print(json.dumps(line), flush=True),  # noqa: T201  # its output is what it is for
+    )

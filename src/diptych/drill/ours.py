@@ -1,0 +1,211 @@
+"""Diptych itself, as it is attacked: real commands, real processes, real databases, and the whole town in it.
+
+The journey of `diptych demo` sets the roles up and sends one person through all of them. Then everybody in town
+gets an order approved, over HTTP and through an observer's relay, in the order in which they come to the counter; a
+few redeem theirs with a wallet. A build with a change (`builds`) is set up alike, with a smaller town.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych.adapters.canary_search import files_below, marks_in, marks_in_files
+from diptych.cli import demo, demo_processes
+from diptych.cli.demo_processes import Commands
+from diptych.drill.attacker.joining import Row
+from diptych.drill.attacker.wire import recorded
+from diptych.drill.town.marks import MARK
+from diptych.drill.town.people import Person, Town
+from diptych.errors import Unavailable
+from diptych.formats.order.codes import code_hash
+from diptych.private import Secret
+
+if TYPE_CHECKING:
+    from diptych.cli.rooms import Rooms
+    from diptych.roles.wallet.service import Wallet
+
+SQLITE = b"SQLite format 3\0"
+OVER_HTTP = 30
+"""So many orders travel; the observer records them."""
+SAID_EVERY = 500
+
+
+def program_of(change: str | None, module: str = "diptych") -> Sequence[str]:
+    """A program of ours, or the same with one change."""
+    changed = () if change is None else ("diptych.drill.builds", change)
+    return (sys.executable, "-m", *changed, module)
+
+
+@dataclass(frozen=True)
+class Approved:
+    """What the officer gave one person at the counter."""
+
+    person: Person
+    link: str = field(repr=False)
+    code: Secret = field(repr=False)
+    tx_code: Secret = field(repr=False)
+
+
+@dataclass
+class Ours:
+    """One running Diptych with a town in it."""
+
+    folder: Path
+    town: Town
+    commands: Commands
+    rooms: "Rooms"
+    approved: list[Approved] = field(default_factory=list)
+    wallets: dict[int, Path] = field(default_factory=dict)
+    story: demo.Story | None = None
+
+    @property
+    def server_folders(self) -> list[Path]:
+        """The folder of every role that runs as a server."""
+        if self.story is not None:
+            return [Path(path) for path in self.story.server_paths]
+        return [self.folder / role for role in self.commands.servers]
+
+    @property
+    def traffic(self) -> Path:
+        """What an observer of the officer's lines has recorded."""
+        return self.folder / "recorded-traffic"
+
+    @property
+    def databases(self) -> list[Path]:
+        """Every SQLite file of a server, with what lies beside it: write-ahead logs, shared memory, temporary files."""
+        found = [path for path in files_below(self.server_folders) if _starts_with(path, SQLITE)]
+        beside = [path.with_name(path.name + end) for path in found for end in ("-wal", "-shm", "-journal")]
+        temporary = [folder / "tmp" for folder in self.server_folders]
+        return [path for path in (*found, *beside, *temporary) if path.exists()]
+
+    @cached_property
+    def truth(self) -> Mapping[bytes, int]:
+        """Whose row has these bytes in it: for keeping score alone."""
+        return {code_hash(approved.code): approved.person.number for approved in self.approved}
+
+    def canaries_in(self, paths: Sequence[Path]) -> int:
+        """How many planted values come out of these files and folders."""
+        return len(marks_in_files(paths, MARK) & self.town.canaries)
+
+    def wallet(self, number: int) -> "Wallet":
+        """Somebody's wallet, unlocked by them."""
+        return self.rooms.wallet(self.wallets[number], Secret(demo.PASSPHRASE.encode()))
+
+    def rows(self) -> list[Row]:
+        """Every row of every server's database that is about somebody of the town, as bytes and nothing more."""
+        return [
+            row for path in self.databases if path.suffix in (".db", ".sqlite") for row in rows_of(path, self.truth)
+        ]
+
+
+@contextmanager
+def set_up(
+    folder: Path,
+    town: Town,
+    rooms: "Rooms",
+    *,
+    say: Callable[[str], None],
+    change: str | None = None,
+    tells_journey: bool = False,
+    redeeming: int = 0,
+) -> Iterator[Ours]:
+    """Diptych, or a changed build, in `folder` until the end of the block. The folder stays."""
+    folder.mkdir(parents=True)
+    environment = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE}
+    with ExitStack() as stack:
+        commands = stack.enter_context(Quietly(folder, environment, quiet=True, program=program_of(change)))
+        ours = Ours(folder, town, commands, rooms)
+        if tells_journey:
+            ours.story = demo.tell(folder, commands)
+        else:
+            _set_up_issuer(folder, commands)
+        _approve_everybody(ours, change, say)
+        for approved in ours.approved[:redeeming]:
+            ours.wallets[approved.person.number] = redeem(ours, approved)
+        yield ours
+
+
+class Quietly(Commands):
+    """The demo's commands without its story."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+
+def redeem(ours: Ours, approved: Approved) -> Path:
+    """A wallet of this person's own with the documents in it, made by the commands; its folder."""
+    name = f"wallet-{approved.person.number}"
+    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
+    ours.commands.run("wallet", "init", "--wallet", name, *trust)
+    codes = ("--tx-code", approved.tx_code.reveal().decode())
+    ours.commands.run("wallet", "accept", approved.link, *codes, "--wallet", name, "--yes")
+    return ours.folder / name
+
+
+def rows_of(database: Path, truth: Mapping[bytes, int]) -> Iterator[Row]:
+    """The rows about somebody, from the file alone: what lies in a column tells what the thief can do with it."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            cursor = connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608  # names come from the file itself
+            names = [column[0] for column in cursor.description]
+            for position, values in enumerate(cursor):
+                owner = next((truth[value] for value in values if isinstance(value, bytes) and value in truth), None)
+                if owner is not None:
+                    yield _row(owner, position, dict(zip(names, values, strict=True)))
+    connection.close()
+
+
+def _row(owner: int, position: int, values: Mapping[str, object]) -> Row:
+    blobs = [value for value in values.values() if isinstance(value, bytes)]
+    return Row(
+        truth=owner,
+        position=position,
+        time=max((value for value in values.values() if isinstance(value, int) and value > 10**9), default=0),
+        size=sum(len(blob) for blob in blobs),
+        tags={name: value for name, value in values.items() if isinstance(value, bytes) and len(value) <= 64},
+        content=frozenset(mark for blob in blobs for mark in marks_in(blob, MARK)),
+    )
+
+
+def _set_up_issuer(folder: Path, commands: Commands) -> None:
+    (port,) = demo_processes.free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    officer = commands.run("officer", "init", "officer", "--issuer", url)
+    commands.run("issuer", "init", "issuer", "--url", url, "--officer-key", str(officer["public_key"]))
+    commands.run("verifier", "init", "verifier", "--url", "http://127.0.0.1:8102", "--trust", "issuer/trust.json")
+    commands.serve("issuer", url)
+
+
+def _approve_everybody(ours: Ours, change: str | None, say: Callable[[str], None]) -> None:
+    issuer = ours.rooms.officer(ours.folder / "officer", None).issuer
+    people = {person.number: person for person in ours.town.people}
+    with recorded(int(issuer.rpartition(":")[2]), ours.traffic) as relay:
+        arguments = [str(ours.folder), ours.town.seed, str(len(people)), relay.url, str(OVER_HTTP)]
+        with subprocess.Popen(
+            [*program_of(change, "diptych.drill.counter"), *arguments], stdout=subprocess.PIPE, text=True
+        ) as counter:
+            assert counter.stdout is not None
+            for number, line in enumerate(counter.stdout, 1):
+                told = json.loads(line)
+                codes = Secret(told["code"].encode()), Secret(told["tx_code"].encode())
+                ours.approved.append(Approved(people[told["person"]], told["link"], *codes))
+                if number % SAID_EVERY == 0:
+                    say(f"{number} of {len(people)} orders approved")
+    if len(ours.approved) != len(people):
+        raise Unavailable("drill.counter", "the officer's counter stopped before everybody had been there")
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError:
+        return False

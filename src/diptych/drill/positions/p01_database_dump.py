@@ -1,0 +1,33 @@
+"""Position 1: every database, with write-ahead logs, temporary files and everything else that lies beside them."""
+
+from diptych.drill.attacker.joining import join
+from diptych.drill.loot import Loot
+from diptych.drill.ours import Ours
+from diptych.drill.position import Position, Words
+from diptych.drill.positions import thefts
+from diptych.drill.scene import Scene
+
+
+def steal(scene: Scene, system: Ours) -> Loot:
+    """Every byte is searched; every row is read if it can be, and joined with the list of everybody if it cannot."""
+    rows = system.rows()
+    return Loot(
+        scene.canaries_in(system.town, *system.databases),
+        join(rows, system.town, {}),
+        sum(bool(row.content) for row in rows),
+    )
+
+
+POSITION = Position(
+    number=1,
+    name=Words("A copy of the databases", "Une copie des bases de données"),
+    takes=Words(
+        "every table, write-ahead log and temporary file", "toutes les tables, journaux et fichiers temporaires"
+    ),
+    promise=Words("nobody is read, no row is anybody's", "personne n'est lu, aucune ligne n'est attribuée"),
+    plain=thefts.plain_of(thefts.database),
+    common=thefts.common_of(thefts.database),
+    ours=lambda scene: steal(scene, scene.ours),
+    weakened=lambda scene: steal(scene, scene.changed("open_sealing")),
+    removed=Words("sealing", "le scellement"),
+)
