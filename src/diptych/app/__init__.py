@@ -4,6 +4,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from diptych.app.drill import DrillRoom
 from diptych.app.issuer import IssuerRoom
 from diptych.app.log import LogRoom
 from diptych.app.officer import OfficerRoom
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
 
 
-class House(OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom):
+class House(
+    OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom, DrillRoom
+):
     """Builds each role from its folder with its real adapters (`cli/rooms.py` says what is asked of it)."""
 
     def catalogue(self, officer_folder: Path | None = None) -> "Catalogue":

@@ -9,6 +9,7 @@ import diptych
 from diptych.cli.backups import attach
 from diptych.cli.bench import bench
 from diptych.cli.doctor import doctor
+from diptych.cli.drill import drill
 from diptych.cli.issuer import issuer
 from diptych.cli.log import log
 from diptych.cli.log_watch import monitor, tail
@@ -63,6 +64,7 @@ application.add_typer(witness)
 
 
 application.command("doctor")(doctor)
+application.command("drill")(drill)
 
 
 @application.command("demo")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.trustee_folder import TrusteeCard
     from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.cli.drill import Drilled
     from diptych.crypto.passphrase import Hardness
     from diptych.formats.catalogue.model import Catalogue
     from diptych.formats.mdoc.trust import IssuerTrust
@@ -271,4 +272,8 @@ class Rooms(Protocol):
 
     def set_wallet_aside(self, folder: Path, name: str) -> Path:
         """Give the folder of a wallet that nobody can open another name; where it is then."""
+        ...
+
+    def drill(self, folder: Path, population: int, positions: Sequence[int], say: Callable[[str], None]) -> "Drilled":
+        """Build a town in `folder`, attack it from these positions, or all, and count. `say` gets what is going on."""
         ...

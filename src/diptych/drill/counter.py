@@ -10,7 +10,7 @@ take longer than anybody watches a drill. The codes, which only the citizens get
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,15 +52,15 @@ class DirectDesk:
 
 
 def approve_everybody(
-    folder: Path, seed: str, population: int, desk: OrderDesk, over_http: int, told: Callable[[dict[str, object]], None]
+    folder: Path, people: Sequence[Person], desk: OrderDesk, over_http: int, told: Callable[[dict[str, object]], None]
 ) -> None:
-    """Every order of the town; `told` gets what the citizen gets."""
+    """An order for each of them; `told` gets what the citizen gets."""
     settings = read_officer(folder / "officer")
     assert settings.issuer is not None
     signer = locations.open_signer(settings.key, folder / "officer", NO_TOKEN)
     direct = DirectDesk(folder / "issuer")
     catalogue = load_catalogue()
-    for number, person in enumerate(build_town(population, seed).arrivals()):
+    for number, person in enumerate(people):
         where = desk if number < over_http else direct
         officer = Officer(catalogue, signer, settings.issuer, where, MemoryAttempts())
         approval = officer.approve(
@@ -106,8 +106,7 @@ def _now() -> datetime:
 if __name__ == "__main__":
     approve_everybody(
         Path(sys.argv[1]),
-        sys.argv[2],
-        int(sys.argv[3]),
+        build_town(int(sys.argv[3]), sys.argv[2]).arrivals(),
         HttpOrderDesk(sys.argv[4]),
         int(sys.argv[5]),
         lambda line: print(json.dumps(line), flush=True),  # noqa: T201  # its output is what it is for

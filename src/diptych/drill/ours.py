@@ -9,6 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -94,6 +95,12 @@ class Ours:
         """How many planted values come out of these files and folders."""
         return len(marks_in_files(paths, MARK) & self.town.canaries)
 
+    @property
+    def urls(self) -> list[str]:
+        """Where its servers listen, as their settings say."""
+        settings = [tomllib.loads((folder / "settings.toml").read_text()) for folder in self.server_folders]
+        return [one["url"] for one in settings if "url" in one]
+
     def wallet(self, number: int) -> "Wallet":
         """Somebody's wallet, unlocked by them."""
         return self.rooms.wallet(self.wallets[number], Secret(demo.PASSPHRASE.encode()))
@@ -142,7 +149,9 @@ class Quietly(Commands):
 def redeem(ours: Ours, approved: Approved) -> Path:
     """A wallet of this person's own with the documents in it, made by the commands; its folder."""
     name = f"wallet-{approved.person.number}"
-    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json")
+    log = ours.folder / "log" / "policy"
+    receipts = ("--log-policy", str(log)) if log.exists() else ("--without-log",)
+    trust = ("--trust", "issuer/trust.json", "--verifier-trust", "verifier/verifier-trust.json", *receipts)
     ours.commands.run("wallet", "init", "--wallet", name, *trust)
     codes = ("--tx-code", approved.tx_code.reveal().decode())
     ours.commands.run("wallet", "accept", approved.link, *codes, "--wallet", name, "--yes")
@@ -154,7 +163,7 @@ def rows_of(database: Path, truth: Mapping[bytes, int]) -> Iterator[Row]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            cursor = connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608  # names come from the file itself
+            cursor = connection.execute(f'SELECT * FROM "{table}"')
             names = [column[0] for column in cursor.description]
             for position, values in enumerate(cursor):
                 owner = next((truth[value] for value in values if isinstance(value, bytes) and value in truth), None)
@@ -179,7 +188,7 @@ def _set_up_issuer(folder: Path, commands: Commands) -> None:
     (port,) = demo_processes.free_ports(1)
     url = f"http://127.0.0.1:{port}"
     officer = commands.run("officer", "init", "officer", "--issuer", url)
-    commands.run("issuer", "init", "issuer", "--url", url, "--officer-key", str(officer["public_key"]))
+    commands.run("issuer", "init", "issuer", "--url", url, "--officer-key", str(officer["public_key"]), "--without-log")
     commands.run("verifier", "init", "verifier", "--url", "http://127.0.0.1:8102", "--trust", "issuer/trust.json")
     commands.serve("issuer", url)
 

@@ -37,6 +37,10 @@ class Position:
     """Ours with one defence removed: here the same attack has to win, or it proves nothing."""
     removed: Words
     """Which defence that is."""
+    is_one_person: bool = False
+    """Whether there is one thing to win, and not a share of the town."""
+    wins: Words = Words("everything", "tout")
+    """What that one thing is."""
     absent: Callable[["Scene"], str | None] = lambda scene: None
     """Why the position cannot be taken yet, or None where it can."""
 

@@ -33,6 +33,8 @@ class Scene:
     town: Town
     rooms: "Rooms"
     say: Callable[[str], None]
+    kept: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    """What several positions look at and takes long to make."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _changed: dict[tuple[str, ...], Ours] = field(default_factory=dict)
 
@@ -63,6 +65,11 @@ class Scene:
                 self.folder / "diptych", self.town, self.rooms, say=self.say, tells_journey=True, redeeming=REDEEMING
             )
         )
+
+    @property
+    def server_paths(self) -> list[Path]:
+        """The folders of Diptych's servers, if it was built."""
+        return self.ours.server_folders if "ours" in self.__dict__ else []
 
     def changed(self, change: str, *, redeeming: int = 0) -> Ours:
         """Diptych with one change, with `redeeming` documents handed out."""

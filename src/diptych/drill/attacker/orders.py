@@ -22,7 +22,7 @@ PARTS: tuple[Part, ...] = ("full", "renewal")
 def open_orders(database: Path, *, keys: Iterable[bytes], tokens: Iterable[bytes], near: bytes = b"") -> list[bytes]:
     """What of the stored orders opens, as plaintext; one for each part that did. `near` may hold transaction codes."""
     tables = _tables(database)
-    orders = {bytes(row["order_id"]): row for row in tables.get("orders", ())}
+    orders = {_bytes(row["order_id"]): row for row in tables.get("orders", ())}
     by_hash = {hashlib.sha256(token).digest(): token for token in tokens}
     order_keys = [Secret(key) for key in keys]
     opened: list[bytes] = []
@@ -44,8 +44,8 @@ def _tables(database: Path) -> Rows:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         connection.row_factory = sqlite3.Row
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {
-            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608  # the file's own
+        found: dict[str, list[Mapping[str, object]]] = {
+            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]
             for name in names
         }
     connection.close()

@@ -37,6 +37,15 @@ class Baseline:
         """One request with a valid session."""
         return httpx.request(method, self.url + path, headers={"Authorization": SESSION}, trust_env=False)
 
+    @contextmanager
+    def writable(self) -> Iterator[sqlite3.Connection]:
+        """The database, as whoever holds the server writes to it."""
+        connection = table.connect(self.database)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def back_up(self, name: str) -> None:
         """One more backup beside those that are there."""
         source = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)

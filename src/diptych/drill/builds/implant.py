@@ -26,4 +26,4 @@ def change() -> None:
             file.write(order_key.reveal().hex().encode() + b"\n")  # type: ignore[attr-defined]
         return documents
 
-    service.open_part = open_part  # type: ignore[assignment]
+    setattr(service, "open_part", open_part)  # noqa: B010  # the name that the service calls

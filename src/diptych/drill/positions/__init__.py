@@ -7,7 +7,15 @@ from diptych.drill.positions import (
     p04_application_server,
     p09_recorded_traffic,
     p10_stolen_wallet,
+    p11_pooled_verifiers,
+    p12_issuer_and_verifiers,
     p13_server_that_stays,
+    p14_log_operator,
+    p16_number_sweep,
+    p17_phisher,
+    p18_leaked_data,
+    p19_lying_witness,
+    p20_restored_database,
 )
 
 POSITIONS: tuple[Position, ...] = tuple(
@@ -18,6 +26,14 @@ POSITIONS: tuple[Position, ...] = tuple(
         p04_application_server,
         p09_recorded_traffic,
         p10_stolen_wallet,
+        p11_pooled_verifiers,
+        p12_issuer_and_verifiers,
         p13_server_that_stays,
+        p14_log_operator,
+        p16_number_sweep,
+        p17_phisher,
+        p18_leaked_data,
+        p19_lying_witness,
+        p20_restored_database,
     )
 )

@@ -1,4 +1,4 @@
-"""Position 10: a citizen's phone, locked: the wallet's file, everything beside it, and the passphrases people choose."""
+"""Position 10: a citizen's phone, locked: the wallet's file, what lies beside it, and passphrases people choose."""
 
 from diptych.drill.loot import Loot
 from diptych.drill.ours import Ours

@@ -1,4 +1,4 @@
-"""Position 13: an agency's server in somebody else's hands, who stays, keeps all that passes, and then wants the rest."""
+"""Position 13: an agency's server in foreign hands: it keeps all that passes, and then wants the rest."""
 
 from diptych.adapters.canary_search import marks_in
 from diptych.drill.attacker.keys import keys_at_rest, keys_in

@@ -68,7 +68,7 @@ def traffic(scene: Scene, baseline: Baseline) -> Loot:
 
 
 def phone(scene: Scene, baseline: Baseline) -> Loot:
-    """A citizen's phone, locked, with the file in which an application keeps the document, and its own key beside it."""
+    """A citizen's phone, locked: the file in which an application keeps the document, and its own key beside it."""
     folder = baseline.folder / "phone"
     folder.mkdir(exist_ok=True)
     (person, *_) = baseline.people

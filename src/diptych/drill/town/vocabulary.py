@@ -8,7 +8,7 @@ name that is made of them carries a mark and belongs to nobody.
 FAMILY = (
     "Martin", "Bernard", "Thomas", "Petit", "Robert", "Richard", "Durand", "Dubois", "Moreau", "Laurent", "Simon",
     "Michel", "Lefèvre", "Leroy", "Roux", "David", "Bertrand", "Morel", "Fournier", "Girard", "Bonnet", "Dupont",
-    "Lambert", "Fontaine", "Rousseau", "Vincent", "Müller", "Lefebvre", "Faure", "André", "Mercier", "Blanc", "Guérin",
+    "Lambert", "Fontaine", "Rousseau", "Vincent", "Müller", "Lefebvre", "Faure", "André", "Mercier", "Guérin",
     "Boyer", "Garnier", "Chevalier", "François", "Legrand", "Gauthier", "Garcia", "Perrin", "Robin", "Clément", "Morin",
     "Nicolas", "Henry", "Roussel", "Mathieu", "Gautier", "Masson", "Marchand", "Duval", "Denis", "Dumont", "Marie",
     "Lemaire", "Noël", "Meyer", "Dufour", "Meunier", "Brun", "Blanchard", "Giraud", "Joly", "Rivière", "Lucas", "Brunet",
@@ -29,7 +29,7 @@ GIVEN = (
 COMMUNES = (
     ("Paris", "75"), ("Marseille", "13"), ("Lyon", "69"), ("Toulouse", "31"), ("Nice", "06"), ("Nantes", "44"),
     ("Montpellier", "34"), ("Strasbourg", "67"), ("Bordeaux", "33"), ("Lille", "59"), ("Rennes", "35"), ("Reims", "51"),
-    ("Saint-Étienne", "42"), ("Toulon", "83"), ("Le Havre", "76"), ("Grenoble", "38"), ("Dijon", "21"), ("Angers", "49"),
+    ("Saint-Étienne", "42"), ("Toulon", "83"), ("Le Havre", "76"), ("Dijon", "21"), ("Angers", "49"),
     ("Nîmes", "30"), ("Aix-en-Provence", "13"), ("Brest", "29"), ("Le Mans", "72"), ("Amiens", "80"), ("Tours", "37"),
     ("Ajaccio", "2A"), ("Bastia", "2B"), ("L'Haÿ-les-Roses", "94"), ("Fontenay-sous-Bois", "94"), ("Évry", "91"),
     ("Vœuil-et-Giget", "16"), ("Plœmeur", "56"), ("Saint-Brieuc", "22"), ("Villeneuve-d'Ascq", "59"), ("Metz", "57"),

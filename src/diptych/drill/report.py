@@ -1,0 +1,94 @@
+"""What came of a drill: as JSON, and in a few words that a visitor understands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diptych.drill.loot import Loot
+from diptych.drill.position import Position, Result, Words
+
+SYSTEMS = ("baseline_plain", "baseline_common", "ours", "weakened")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every position that was taken. `server_paths` are the folders of the servers, for whoever wants to look."""
+
+    population: int
+    server_paths: Sequence[str]
+    results: Sequence[Result]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every position that applies holds."""
+        return all(result.holds for result in self.results if result.applies)
+
+    def as_json(self) -> dict[str, object]:
+        """As `--json` prints it."""
+        return {
+            "population": self.population,
+            "server_paths": list(self.server_paths),
+            "positions": [_as_json(result) for result in self.results],
+        }
+
+    def summary(self, language: str) -> str:
+        """One line."""
+        taken = [result for result in self.results if result.applies]
+        held = sum(result.holds is True for result in taken)
+        if language == "fr":
+            return f"{held} positions sur {len(taken)} tiennent, face à {self.population} habitants."
+        return f"{held} of {len(taken)} positions hold, before {self.population} people."
+
+
+def _as_json(result: Result) -> dict[str, object]:
+    loots = (result.plain, result.common, result.ours, result.weakened)
+    return {
+        "position": result.position.number,
+        "name": result.position.name.en,
+        "applies": result.applies,
+        "reason": result.reason,
+        **{system: None if loot is None else _counts(loot) for system, loot in zip(SYSTEMS, loots, strict=True)},
+        "holds": result.holds,
+        "visible_after_seconds": None if result.ours is None else result.ours.seen_after,
+        "advantage_interval": None if result.ours is None else [result.ours.joined.low, result.ours.joined.high],
+    }
+
+
+def _counts(loot: Loot) -> dict[str, object]:
+    # What is not surely better than guessing is printed as it was counted; `advantage_interval` says how sure.
+    return {"canaries": loot.canaries, "advantage": round(loot.joined.advantage, 6), "openings": loot.openings}
+
+
+def say(words: Words, language: str) -> str:
+    """In the reader's language."""
+    return words.fr if language == "fr" else words.en
+
+
+def share(loot: Loot, position: Position, population: int) -> float:
+    """How much of what there was to take: 0 nothing, 1 everything."""
+    if position.is_one_person:
+        return float(loot.canaries + loot.openings > 0)
+    named = loot.joined.advantage if loot.joined.is_above_chance else 0.0
+    read = max(loot.openings / population, float(loot.canaries > 0) / population)
+    return min(1.0, max(named, read))
+
+
+def gets(loot: Loot | None, position: Position, population: int, language: str) -> str:
+    """What the thief has in the end, in a few words."""
+    if loot is None:
+        return ""
+    french = language == "fr"
+    if position.is_one_person:
+        if loot.canaries + loot.openings == 0:
+            return "rien" if french else "nothing"
+        return say(position.wins, language)
+    if loot.openings >= population:
+        return f"les {population} personnes" if french else f"all {population} people"
+    if loot.joined.is_above_chance and loot.openings == 0:
+        named = round(100 * loot.joined.advantage)
+        return f"{named} % des lignes attribuées" if french else f"{named}% of rows named"
+    if loot.openings:
+        people = ("personne" if french else "person") if loot.openings == 1 else ("personnes" if french else "people")
+        return f"{loot.openings} {people}"
+    if loot.canaries:
+        return f"{loot.canaries} données" if french else f"{loot.canaries} attributes"
+    return "rien" if french else "nothing"
