@@ -14,7 +14,6 @@ from diptych.cli import demo
 from diptych.cli.demo_processes import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
-WEAKENED = Path(__file__).with_name("weakened_sealing.py")
 ENVIRONMENT = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE, "PYTHONPATH": str(ROOT)}
 
 
@@ -61,7 +60,7 @@ def test_the_verifier_has_no_column_for_who_it_was(told: tuple[demo.Story, str])
 
 
 def test_the_same_search_wins_when_orders_are_not_encrypted(tmp_path: Path) -> None:
-    program = (sys.executable, str(WEAKENED))
+    program = (sys.executable, "-m", "diptych.drill.builds", "open_sealing", "diptych")
     with Commands(tmp_path, ENVIRONMENT, quiet=True, program=program) as commands:
         story = demo.tell(tmp_path, commands)
     assert story.canaries_found > 0

@@ -9,27 +9,11 @@ import pytest
 
 from diptych.adapters.canary_search import search_bytes
 from diptych.adapters.catalogue_files import load_catalogue
+from diptych.drill.attacker.memory import memory_of
 from diptych.roles.officer.order_file import template
 from tests.issuer_process import HttpWallet, IssuerProcess, running_issuer
 
 FAMILY, GIVEN = "Canary-Familienname-4711", "Canary-Vorname-0815"
-
-
-def memory_of(process_id: int) -> bytes:
-    """Every readable page of a process, as a debugger sees it."""
-    found = bytearray()
-    with Path(f"/proc/{process_id}/maps").open() as maps, Path(f"/proc/{process_id}/mem").open("rb", 0) as memory:
-        for line in maps:
-            addresses, permissions, *rest = line.split()
-            if not permissions.startswith("r") or rest[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
-                continue
-            start, end = (int(address, 16) for address in addresses.split("-"))
-            try:
-                memory.seek(start)
-                found += memory.read(end - start)
-            except OSError:
-                continue
-    return bytes(found)
 
 
 def plain_forms(text: str) -> list[bytes]:

@@ -148,7 +148,7 @@ def test_each_child_does_its_own_handshake_and_the_front_never_has_the_key(tmp_p
         key = files.key.read_text().splitlines()[1].encode()
         memory = Path(f"/proc/{server.process.pid}/maps").read_text()
         assert memory
-        from tests.attacks.test_front_process_memory import memory_of
+        from diptych.drill.attacker.memory import memory_of
 
         assert key not in memory_of(server.process.pid)
     finally:

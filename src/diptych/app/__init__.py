@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
 
 
-class House(
-    OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom, DrillRoom
-):
+class House(OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom, DrillRoom):
     """Builds each role from its folder with its real adapters (`cli/rooms.py` says what is asked of it)."""
 
     def catalogue(self, officer_folder: Path | None = None) -> "Catalogue":

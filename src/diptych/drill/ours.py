@@ -1,8 +1,8 @@
 """Diptych itself, as it is attacked: real commands, real processes, real databases, and the whole town in it.
 
-The journey of `diptych demo` sets the roles up and sends one person through all of them. Then everybody in town
-gets an order approved, over HTTP and through an observer's relay, in the order in which they come to the counter; a
-few redeem theirs with a wallet. A build with a change (`builds`) is set up alike, with a smaller town.
+A public log with two witnesses, an issuer, a verifier, an officer. Everybody in town gets an order approved, in the
+order in which they come to the counter; a few redeem theirs with a wallet. A build with a change (`builds`) has a
+smaller town and, where the log does not matter to what is shown, none.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from diptych.adapters.canary_search import files_below, marks_in, marks_in_files
 from diptych.cli import demo, demo_processes
+from diptych.cli.demo_log import LogChapter
 from diptych.cli.demo_processes import Commands
 from diptych.drill.attacker.joining import Row
 from diptych.drill.attacker.wire import recorded
@@ -64,13 +65,10 @@ class Ours:
     rooms: "Rooms"
     approved: list[Approved] = field(default_factory=list)
     wallets: dict[int, Path] = field(default_factory=dict)
-    story: demo.Story | None = None
 
     @property
     def server_folders(self) -> list[Path]:
         """The folder of every role that runs as a server."""
-        if self.story is not None:
-            return [Path(path) for path in self.story.server_paths]
         return [self.folder / role for role in self.commands.servers]
 
     @property
@@ -120,7 +118,7 @@ def set_up(
     *,
     say: Callable[[str], None],
     change: str | None = None,
-    tells_journey: bool = False,
+    with_log: bool = False,
     redeeming: int = 0,
 ) -> Iterator[Ours]:
     """Diptych, or a changed build, in `folder` until the end of the block. The folder stays."""
@@ -129,10 +127,7 @@ def set_up(
     with ExitStack() as stack:
         commands = stack.enter_context(Quietly(folder, environment, quiet=True, program=program_of(change)))
         ours = Ours(folder, town, commands, rooms)
-        if tells_journey:
-            ours.story = demo.tell(folder, commands)
-        else:
-            _set_up_issuer(folder, commands)
+        _set_up_roles(commands, with_log=with_log)
         _approve_everybody(ours, change, say)
         for approved in ours.approved[:redeeming]:
             ours.wallets[approved.person.number] = redeem(ours, approved)
@@ -184,13 +179,20 @@ def _row(owner: int, position: int, values: Mapping[str, object]) -> Row:
     )
 
 
-def _set_up_issuer(folder: Path, commands: Commands) -> None:
-    (port,) = demo_processes.free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    officer = commands.run("officer", "init", "officer", "--issuer", url)
-    commands.run("issuer", "init", "issuer", "--url", url, "--officer-key", str(officer["public_key"]), "--without-log")
-    commands.run("verifier", "init", "verifier", "--url", "http://127.0.0.1:8102", "--trust", "issuer/trust.json")
-    commands.serve("issuer", url)
+def _set_up_roles(commands: Commands, *, with_log: bool) -> None:
+    """Their folders and keys, made by the commands that a person would type; then they run."""
+    issuer, verifier, log, *witnesses = (f"http://127.0.0.1:{port}" for port in demo_processes.free_ports(5))
+    chapter = LogChapter(commands, log, witnesses)
+    if with_log:
+        chapter.make()
+    record = ("--log-policy", chapter.policy) if with_log else ("--without-log",)
+    officer = commands.run("officer", "init", "officer", "--issuer", issuer)
+    commands.run("issuer", "init", "issuer", "--url", issuer, "--officer-key", str(officer["public_key"]), *record)
+    commands.run("verifier", "init", "verifier", "--url", verifier, "--trust", "issuer/trust.json")
+    if with_log:
+        chapter.start("issuer/log.pub.pem")
+        commands.serve("verifier", verifier)
+    commands.serve("issuer", issuer)
 
 
 def _approve_everybody(ours: Ours, change: str | None, say: Callable[[str], None]) -> None:

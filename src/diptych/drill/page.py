@@ -51,8 +51,8 @@ WORDS = {
         "limits": "What this does not show",
         "limits_text": (
             "Whoever steals an issuer's signing key can mint false documents. Whoever stays in a live server sees what"
-            " passes. Times and volumes leak. Sessions over classical TLS can be read by a quantum computer later. k trustees"
-            " together with the agency can open records. The town is made up; nobody in it exists."
+            " passes. Times and volumes leak. Sessions over classical TLS can be read by a quantum computer later."
+            " k trustees together with the agency can open records. The town is made up; nobody in it exists."
         ),
     },
     "fr": {
@@ -82,9 +82,10 @@ WORDS = {
         "seen": "visible par d'autres après {seconds} s",
         "limits": "Ce que cela ne montre pas",
         "limits_text": (
-            "Qui vole la clé de signature d'un émetteur peut fabriquer de faux documents. Qui reste dans un serveur voit"
-            " ce qui y passe. Heures et volumes se voient. Les sessions sous TLS classique pourront être lues par un"
-            " ordinateur quantique. k dépositaires ensemble avec l'agence peuvent ouvrir des dossiers. La ville est imaginaire."
+            "Qui vole la clé de signature d'un émetteur peut fabriquer de faux documents. Qui reste dans un serveur"
+            " voit ce qui y passe. Heures et volumes se voient. Les sessions sous TLS classique pourront être lues"
+            " par un ordinateur quantique. k dépositaires ensemble avec l'agence peuvent ouvrir des dossiers. La"
+            " ville est imaginaire."
         ),
     },
 }

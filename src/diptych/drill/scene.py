@@ -15,6 +15,7 @@ from diptych.drill import ours
 from diptych.drill.baselines import table
 from diptych.drill.baselines.running import Baseline, running
 from diptych.drill.ours import Ours
+from diptych.drill.sealed_town import THRESHOLD, SealedTown
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Town, build_town
 
@@ -37,6 +38,7 @@ class Scene:
     """What several positions look at and takes long to make."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _changed: dict[tuple[str, ...], Ours] = field(default_factory=dict)
+    _registers: dict[str, SealedTown] = field(default_factory=dict)
 
     def __enter__(self) -> "Scene":
         return self
@@ -59,17 +61,19 @@ class Scene:
     @cached_property
     def ours(self) -> Ours:
         """Diptych."""
-        self.say("building Diptych: its roles, one journey through all of them, and the town's orders")
+        self.say("building Diptych: its roles, and the town's orders")
         return self._stack.enter_context(
             ours.set_up(
-                self.folder / "diptych", self.town, self.rooms, say=self.say, tells_journey=True, redeeming=REDEEMING
+                self.folder / "diptych", self.town, self.rooms, say=self.say, with_log=True, redeeming=REDEEMING
             )
         )
 
     @property
     def server_paths(self) -> list[Path]:
-        """The folders of Diptych's servers, if it was built."""
-        return self.ours.server_folders if "ours" in self.__dict__ else []
+        """The folders of Diptych's servers, of what was built of it."""
+        servers = self.ours.server_folders if "ours" in self.__dict__ else []
+        register = self._registers.get(f"register-{THRESHOLD}")
+        return servers if register is None else [*servers, register.folder]
 
     def changed(self, change: str, *, redeeming: int = 0) -> Ours:
         """Diptych with one change, with `redeeming` documents handed out."""
@@ -88,6 +92,18 @@ class Scene:
                 )
             )
         return self._changed[key]
+
+    def register(
+        self, *, threshold: int = THRESHOLD, together: frozenset[str] = frozenset(), purpose: str = "register"
+    ) -> SealedTown:
+        """The sealed register; a weakened one has fewer people, as in `changed`."""
+        is_ours = threshold == THRESHOLD and not together and purpose == "register"
+        key = "-".join([purpose, str(threshold), *sorted(together)])
+        if key not in self._registers:
+            self.say("sealing the register" if is_ours else f"sealing another register: {key}")
+            town = self.town if is_ours else build_town(CHANGED_TOWN, f"{self.town.seed} register")
+            self._registers[key] = SealedTown(self.folder / "registers" / key, town, threshold, together)
+        return self._registers[key]
 
     def canaries_in(self, town: Town, *paths: Path) -> int:
         """How many of a town's planted values come out of these files and folders."""

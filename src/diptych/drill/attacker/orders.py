@@ -45,8 +45,7 @@ def _tables(database: Path) -> Rows:
         connection.row_factory = sqlite3.Row
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found: dict[str, list[Mapping[str, object]]] = {
-            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]
-            for name in names
+            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names
         }
     connection.close()
     return found

@@ -11,11 +11,17 @@ from diptych.drill.scene import Scene
 def steal(scene: Scene, system: Ours) -> Loot:
     """Every byte is searched; every row is read if it can be, and joined with the list of everybody if it cannot."""
     rows = system.rows()
-    return Loot(
-        scene.canaries_in(system.town, *system.databases),
-        join(rows, system.town, {}),
-        sum(bool(row.content) for row in rows),
-    )
+    read = sum(bool(row.content) for row in rows)
+    return Loot(scene.canaries_in(system.town, *system.databases), join(rows, system.town, {}), read)
+
+
+def steal_all(scene: Scene) -> Loot:
+    """The running servers' databases, and the sealed register's."""
+    orders, register = steal(scene, scene.ours), scene.register()
+    records = join(register.rows(), scene.town, {})
+    found = scene.canaries_in(scene.town, register.database)
+    worse = max(orders.joined, records, key=lambda joined: joined.low)
+    return Loot(orders.canaries + found, worse, orders.openings)
 
 
 POSITION = Position(
@@ -27,7 +33,7 @@ POSITION = Position(
     promise=Words("nobody is read, no row is anybody's", "personne n'est lu, aucune ligne n'est attribuée"),
     plain=thefts.plain_of(thefts.database),
     common=thefts.common_of(thefts.database),
-    ours=lambda scene: steal(scene, scene.ours),
+    ours=steal_all,
     weakened=lambda scene: steal(scene, scene.changed("open_sealing")),
     removed=Words("sealing", "le scellement"),
 )

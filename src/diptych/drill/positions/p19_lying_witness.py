@@ -16,7 +16,7 @@ _numbers = count(1)
 
 
 def disturb(scene: Scene, *, threshold: int) -> Loot:
-    """Each of three witnesses lies once and is silent once. Counted: acts that failed, lies that were heard and named nobody."""
+    """Each of three witnesses lies once and is silent once. Counted: acts that failed, lies that named nobody."""
     folder = scene.folder / "witnesses" / str(next(_numbers))
     failed = 0
     with log_town(folder, datetime.now(UTC), threshold=threshold) as town:
