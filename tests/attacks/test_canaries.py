@@ -34,7 +34,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[demo.Story,
     """The journey, played once, with its servers still running; and the code that opened the order."""
     root = tmp_path_factory.mktemp("town")
     with Eavesdropping(root, ENVIRONMENT, quiet=True) as commands:
-        story = demo.tell(root, commands)
+        story = demo.tell(root, commands, once=False)
         yield story, commands.offer.partition("pre-authorized_code%22%3A%22")[2].partition("%22")[0]
 
 
@@ -62,7 +62,7 @@ def test_the_verifier_has_no_column_for_who_it_was(told: tuple[demo.Story, str])
 def test_the_same_search_wins_when_orders_are_not_encrypted(tmp_path: Path) -> None:
     program = (sys.executable, "-m", "diptych.drill.builds", "open_sealing", "diptych")
     with Commands(tmp_path, ENVIRONMENT, quiet=True, program=program) as commands:
-        story = demo.tell(tmp_path, commands)
+        story = demo.tell(tmp_path, commands, once=False)
     assert story.canaries_found > 0
     assert not story.holds
 
