@@ -16,6 +16,10 @@ from diptych.formats.civil_status.places import Places
 from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.mandate.officer import OfficerRevocation, Role
 from diptych.formats.mandate.trustee_set import TRUSTEE_SET
+from diptych.formats.tlog.act import Act
+from diptych.formats.tlog.entry import ActorClass, ActType
+from diptych.formats.tlog.policy import Policy
+from diptych.formats.tlog.proof import LogProof
 from diptych.private import Personal, Secret
 from diptych.protocols.lookup.decision import (
     TOLERANCE,
@@ -26,9 +30,10 @@ from diptych.protocols.lookup.decision import (
     verify_lookup_answer,
 )
 from diptych.protocols.lookup.request import LOOKUP_ANSWER, LOOKUP_REQUEST, LookupAnswer, LookupRequest
-from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
+from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer, verify_tag_answer
 from tests.crypto.lookup_prf.setting import new_ceremony, run
-from tests.registry_world import MARIE, World
+from tests.formats.tlog_specimen import POLICY
+from tests.registry_world import MARIE, World, enrolled_act
 
 WORLD = World()
 PURPOSE = "identity"
@@ -210,3 +215,31 @@ def test_matches_are_ascending_each_once_and_bounded() -> None:
             parse_tag_answer(TagAnswer(bytes(32), wrong).encode())
     with pytest.raises(FormatError, match=r"tag_answer\.version"):
         parse_tag_answer(good.encode().replace(b"version\x01", b"version\x02"))
+
+
+def hit(label: bytes, act_type: ActType = ActType.LOOKED_UP) -> LogProof:
+    """The receipt of a look-up, under some record's label."""
+    details = {"purpose": PURPOSE, "legal_basis": "fr.enrolment"}
+    act = Act(ActType.LOOKED_UP, WORLD.log.now.date(), ActorClass.OFFICER, Personal(details))
+    if act_type is not ActType.LOOKED_UP:
+        act = enrolled_act(WORLD.sealed().signed, day=WORLD.log.now.date())
+    return WORLD.log.show(*WORLD.log.record(act, label)).receipt
+
+
+def test_a_match_counts_once_its_own_citizen_can_see_the_look_up() -> None:
+    first, second = hit(b"\x01" * 32), hit(b"\x02" * 32)
+
+    def ids(*receipts: LogProof, request: bytes = bytes(32), policy: Policy = POLICY) -> tuple[bytes, ...]:
+        matches = tuple(Match(bytes([number]) * 16, receipt) for number, receipt in enumerate(receipts, 1))
+        return verify_tag_answer(TagAnswer(request, matches), expected_request=bytes(32), policy=policy)
+
+    assert ids() == ()
+    assert ids(first, second) == (b"\x01" * 16, b"\x02" * 16)
+    with pytest.raises(VerificationError, match=r"tag_answer\.request"):
+        ids(first, request=b"\x01" * 32)
+    for receipts in ((first, first), (hit(b"\x03" * 32, ActType.ENROLLED),)):
+        with pytest.raises(VerificationError, match=r"tag_answer\.act"):
+            ids(*receipts)
+    forged = replace(first, path=(bytes(32), *first.path[1:]))
+    with pytest.raises(VerificationError, match=r"tlog\."):
+        ids(forged)

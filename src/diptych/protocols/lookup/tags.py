@@ -6,7 +6,7 @@ Making tags of values is the agency's key service; having hits logged before the
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from diptych.errors import FormatError
+from diptych.errors import FormatError, VerificationError
 from diptych.formats import cbor
 from diptych.formats.cbor import CborValue, TDate, as_array, as_bytes, as_tdate, as_unsigned
 from diptych.formats.civil_status.inputs import SEARCHED
@@ -21,7 +21,9 @@ from diptych.formats.cose.statement import (
     parse_payload,
 )
 from diptych.formats.record.content import LOOKUP_VALUE_BYTES
-from diptych.formats.tlog.proof import LogProof, parse_proof
+from diptych.formats.tlog.entry import ActType, parse_entry
+from diptych.formats.tlog.policy import Policy
+from diptych.formats.tlog.proof import LogProof, parse_proof, verify_receipt
 from diptych.private import Secret
 from diptych.protocols.lookup.request import NONCE_BYTES
 
@@ -82,6 +84,26 @@ class TagAnswer:
             {"record": match.record_id, "receipt": match.receipt.encode()} for match in self.matches
         ]
         return cbor.encode({"version": VERSION, "request": self.request, "matches": matches})
+
+
+def verify_tag_answer(answer: TagAnswer, *, expected_request: bytes, policy: Policy) -> tuple[bytes, ...]:
+    """The ids of the records that match, once all of this holds; `VerificationError` otherwise:
+
+    1. it answers the request of that digest;
+    2. each match has a receipt that stands under the workstation's own policy;
+    3. each receipt is of a look-up, and none stands for two matches: every hit is seen by its own citizen.
+    """
+    # 1.
+    if answer.request != expected_request:
+        raise VerificationError("tag_answer.request", "this answers another request")
+    # 2.
+    entries = [verify_receipt(match.receipt, policy=policy).entry for match in answer.matches]
+    # 3.
+    if any(parse_entry(entry).act_type is not ActType.LOOKED_UP for entry in entries):
+        raise VerificationError("tag_answer.act", "a receipt is of another act than a look-up")
+    if len({match.receipt.index for match in answer.matches}) != len(entries):
+        raise VerificationError("tag_answer.act", "two matches have one receipt")
+    return tuple(match.record_id for match in answer.matches)
 
 
 def parse_tag_request(payload: bytes) -> TagRequest:
