@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
+from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diptych.crypto import hpke
@@ -113,10 +114,10 @@ def test_a_participant_replayed_from_its_seed_and_messages_is_the_same() -> None
 
 @settings(max_examples=8, deadline=None)
 @given(st.randoms(use_true_random=False))
-def test_messages_may_come_in_any_order_and_twice(random: object) -> None:
+def test_messages_may_come_in_any_order_and_twice(random: Random) -> None:
     state = join(CEREMONY, index=4, seed=Secret(bytes([4]) * 32), recipient=RECIPIENTS[4])[0]
     messages = list(DONE[4].inbox.values()) * 2
-    random.shuffle(messages)  # type: ignore[attr-defined]
+    random.shuffle(messages)
     for message in messages:
         state = receive(state, message)
         state, _ = advance(state)
@@ -333,6 +334,14 @@ def test_a_dealer_that_does_not_answer_a_complaint_is_disqualified() -> None:
     }
 
 
+def test_a_receiver_that_complains_too_late_ends_without_a_share_and_the_others_with_theirs() -> None:
+    done = run(CEREMONY, tamper=chained(wrong_deal(1, (2,)), only(Verdict, 2, lambda message: None)))
+    assert outcome_of(done).key == KEY
+    assert outcome_of(done).faults == {}
+    assert outcome_of(done).unconfirmed == {2: "dkg.silent"}
+    assert shares_of(done) == {index: SHARES[index] for index in (1, 3, 4, 5)}
+
+
 def test_a_dealer_with_as_many_complaints_as_the_threshold_is_disqualified_and_does_not_answer() -> None:
     done = run(CEREMONY, tamper=wrong_deal(1, (2, 3, 4)))
     assert outcome_of(done).faults == {1: "dkg.complaints"}
@@ -408,6 +417,52 @@ def test_a_key_that_not_more_than_half_confirm_is_none() -> None:
     with pytest.raises(CeremonyFailed, match=r"dkg\.unconfirmed") as failed:
         run(CEREMONY, tamper=silent)
     assert failed.value.faults == {3: "dkg.silent", 4: "dkg.silent", 5: "dkg.silent"}
+
+
+# Any minority, doing anything.
+
+
+def lie(message: Message, draw: Random) -> Message | None:
+    """One of the things that a liar can do with a message of its kind, or the truth."""
+    how = draw.randrange(4)
+    if how == 0:
+        return None
+    if how == 1 or (isinstance(message, Answer) and not message.shares):
+        return message
+    victims = tuple(sorted(draw.sample(TRUSTEES, draw.randrange(1, 4))))
+    if isinstance(message, Commit):
+        return replace(message, digest=draw.randbytes(32))
+    if isinstance(message, Reveal) and how == 2:
+        for victim in victims:
+            message = with_deal(message, CEREMONY, victim, draw.randrange(2**256))
+        return message
+    if isinstance(message, Reveal):
+        return replace(message, commitments=message.commitments[: draw.randrange(4)])
+    if isinstance(message, Verdict):
+        return replace(message, complaints=victims)
+    if isinstance(message, Answer):
+        return replace(message, shares=((message.shares[0][0], draw.randrange(ORDER)), *message.shares[1:]))
+    assert isinstance(message, Confirm)
+    return replace(message, possession=g1_base())
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sets(st.sampled_from(TRUSTEES), max_size=THRESHOLD - 1), st.integers(0, 2**32))
+def test_whatever_a_minority_does_the_honest_end_with_one_key_and_nobody_honest_is_named(
+    liars: set[int], seed: int
+) -> None:
+    draw = Random(seed)
+    done = run(CEREMONY, tamper=lambda message: lie(message, draw) if message.sender in liars else message)
+    seen = outcome_of(done)
+    assert set(seen.faults) <= liars
+    assert set(seen.unconfirmed) <= liars
+    for index in set(TRUSTEES) - liars:
+        own = outcome_of(done, index)
+        assert (own.key, own.transcript, own.faults) == (seen.key, seen.transcript, seen.faults)
+        assert own.share is not None
+        assert own.share.public_key() == seen.key.trustee_keys[index]
+    honest = {index: share for index, share in shares_of(done).items() if index not in liars}
+    assert g2_base() * secret_in(honest, tuple(sorted(honest))[:THRESHOLD]) == seen.key.public_key
 
 
 # Messages that do not belong.

@@ -61,7 +61,7 @@ class Outcome:
 
     key: PurposeKey
     share: KeyShare | None
-    """This participant's, if it is a receiver."""
+    """This participant's, if it is a receiver. None, too, if it complained about a deal too late to be heard."""
     transcript: bytes
     """The hash of everything that was said in public, and of the key: what an act commits to."""
     faults: Mapping[int, str]

@@ -232,7 +232,8 @@ def _outcome(state: Participant) -> Outcome:
     share = None
     if state.recipient is not None:
         deals = {dealer: _dealt(state, dealer, state.recipient) for dealer in qualified}
-        share = dealing.combined_share(ceremony, state.index, deals)
+        fitting = {dealer: deal for dealer, deal in deals.items() if deal is not None}
+        share = dealing.combined_share(ceremony, state.index, fitting) if len(fitting) == len(deals) else None
     said = b"".join(
         len(encoded).to_bytes(4, "big") + encoded for encoded in (message.encode() for message in _counted(state))
     )
@@ -331,15 +332,16 @@ def _opened(state: Participant, dealer: int, recipient: Recipient) -> int | None
     return dealing.open_deal(state.ceremony, _revealed(state, dealer), state.index, recipient)
 
 
-def _dealt(state: Participant, dealer: int, recipient: Recipient) -> int:
-    """This receiver's part from a qualified dealer: what was dealt, or what its complaint brought out."""
+def _dealt(state: Participant, dealer: int, recipient: Recipient) -> int | None:
+    """This receiver's part from a qualified dealer: what was dealt, or what its complaint brought out.
+
+    None if that does not fit, and the complaint came after the round was closed: then this receiver has no share.
+    """
     if state.index in state.accused.get(dealer, ()):
         answer = state.inbox[Kind.ANSWER, dealer]
         assert isinstance(answer, Answer)  # a dealer that did not answer is not qualified
         return dict(answer.shares)[state.index]
-    share = _opened(state, dealer, recipient)
-    assert share is not None  # or this receiver would have complained
-    return share
+    return _opened(state, dealer, recipient)
 
 
 def _revealed(state: Participant, dealer: int) -> Reveal:
