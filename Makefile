@@ -53,6 +53,7 @@ setup: .venv/dev
 	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq nodejs npm; } >&2
 	@command -v softhsm2-util >/dev/null || apt-get install -y -qq softhsm2 >&2 || echo "no SoftHSM2: its tests are skipped" >&2
 	@test -d /usr/share/gocode/src/golang.org/x/mod && command -v go >/dev/null || apt-get install -y -qq golang-go golang-golang-x-mod-dev >&2 || echo "no Go: its tests are skipped" >&2
+	@command -v chromium >/dev/null || apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >&2 || echo "no Chromium: its tests are skipped" >&2
 	@cd tests/interop/npm && npm ci --silent --ignore-scripts >&2
 	@set -e; for peer in zk-age-verifier openvc-core; do \
 		test -x .venv-peers/$$peer/bin/python || $(PYTHON) -m venv .venv-peers/$$peer; \

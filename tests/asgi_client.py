@@ -16,8 +16,8 @@ class AsgiClient:
         self._application = application
         self._base_url = base_url
 
-    def get(self, path: str) -> httpx.Response:
-        return self._request("GET", path, b"", {})
+    def get(self, path: str, headers: Headers = ()) -> httpx.Response:
+        return self._request("GET", path, b"", headers)
 
     def post(
         self, path: str, content: bytes = b"", headers: Headers = (), *, is_announced: bool = True

@@ -127,16 +127,18 @@ def test_a_journal_that_cannot_be_written_stops_nothing() -> None:
 
 
 def test_every_endpoint_of_every_server_has_its_word() -> None:
-    from diptych.roles.log.fakes import MemoryTileStore
+    from diptych.roles.log.fakes import MemoryLogStore, MemoryTileStore
+    from diptych.roles.log.overview import LogOverview
     from diptych.roles.witness.fakes import MemoryWitnessStore
     from diptych.roles.witness.service import Witness
     from diptych.web.issuer.server import build_server as build_issuer
+    from diptych.web.log.page import LogPage
     from diptych.web.log.pool import Pool
     from diptych.web.log.server import build_server as build_log
     from diptych.web.verifier.server import build_server as build_verifier
     from diptych.web.witness.server import build_server as build_witness
     from tests import verifying
-    from tests.log_world import World
+    from tests.log_world import POLICY, World
 
     town = Town()
     servers = [
@@ -151,6 +153,7 @@ def test_every_endpoint_of_every_server_has_its_word() -> None:
             files=MemoryTileStore(),
             clock=lambda: town.now,
             journal=Journal(Role.LOG),
+            page=LogPage(LogOverview(MemoryLogStore(), MemoryTileStore(), POLICY), url="", clock=lambda: town.now),
         ),
         build_witness(
             Witness(signers=(), logs=(), store=MemoryWitnessStore()),

@@ -47,7 +47,9 @@ from diptych.protocols.recording import submission
 from diptych.protocols.recording.submission import Writer, writer_fingerprint
 from diptych.protocols.witnessing.add_checkpoint import Answer
 from diptych.roles.log.fakes import AskWitness
+from diptych.roles.log.overview import LogOverview
 from diptych.web.issuer.server import build_server as build_issuer
+from diptych.web.log.page import LogPage
 from diptych.web.log.pool import Pool
 from diptych.web.log.server import build_server as build_log
 from diptych.web.verifier.server import build_server as build_verifier
@@ -183,8 +185,15 @@ class Log:
         self.now = world.now
         pool = Pool(world.log, clock=lambda: world.now, seconds=0.001, journal=journal)
         writers = {writer_fingerprint(self.writer.public_key): Writer(self.writer.public_key, {ActorClass.ISSUER})}
+        overview = LogOverview(world.store, world.files, world.policy)
         return build_log(
-            pool, origin=ORIGIN, writers=writers, files=world.files, clock=lambda: world.now, journal=journal
+            pool,
+            origin=ORIGIN,
+            writers=writers,
+            files=world.files,
+            clock=lambda: world.now,
+            journal=journal,
+            page=LogPage(overview, url=url, clock=lambda: world.now),
         )
 
     def mend(self, case: Case) -> None:

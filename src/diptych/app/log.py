@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from diptych.adapters.tile_folder import TileFolder
     from diptych.protocols.reading.files import LogFiles
     from diptych.roles.log.labels import LabelTrees
+    from diptych.roles.log.overview import LogOverview
     from diptych.roles.log.service import Log
 
 
@@ -50,7 +51,7 @@ class LogRoom:
         from diptych.adapters import log_folder
 
         read_log(folder)
-        with log_folder.only_process(folder), _opened_log(folder, lambda url, check: None) as (log, _, _):
+        with log_folder.only_process(folder), _opened_log(folder, lambda url, check: None) as (log, _, _, _):
             return log.repair().size
 
     def serve_log(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
@@ -64,6 +65,7 @@ class LogRoom:
         from diptych.web import one_process, one_request
         from diptych.web.admin import build_admin
         from diptych.web.log.days import LOOK_SECONDS, Days
+        from diptych.web.log.page import LogPage
         from diptych.web.log.pool import Pool
         from diptych.web.log.server import build_server
 
@@ -82,7 +84,7 @@ class LogRoom:
         def notice(url: str, check: str) -> None:
             written.write(journal.Line(journal.Event.CHORE, check=journal.Check(check)))
 
-        with log_folder.only_process(folder), _opened_log(folder, notice) as (log, files, trees):
+        with log_folder.only_process(folder), _opened_log(folder, notice) as (log, files, trees, overview):
             pool = Pool(
                 log,
                 clock=lambda: datetime.now(UTC),
@@ -98,9 +100,11 @@ class LogRoom:
                 journal=written,
                 seconds=min(LOOK_SECONDS, settings.label_tree_seconds),
             )
+            page = LogPage(overview, url=settings.url, clock=lambda: datetime.now(UTC))
             server = build_server(
                 pool,
                 days=days,
+                page=page,
                 origin=log.origin,
                 writers=writers,
                 files=files,
@@ -132,7 +136,9 @@ class LogRoom:
 
 
 @contextmanager
-def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[tuple[Log, TileFolder, LabelTrees]]":
+def _opened_log(
+    folder: Path, notice: Callable[[str, str], None]
+) -> "Iterator[tuple[Log, TileFolder, LabelTrees, LogOverview]]":
     """The log of a folder, with its database open and its witnesses within reach."""
     from datetime import timedelta
 
@@ -142,6 +148,7 @@ def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[t
     from diptych.adapters.tile_folder import TileFolder
     from diptych.roles.log.labels import LabelTrees
     from diptych.roles.log.model import contacts_of
+    from diptych.roles.log.overview import LogOverview
     from diptych.roles.log.service import Log
 
     policy = log_folder.read_policy(folder)
@@ -153,7 +160,7 @@ def _opened_log(folder: Path, notice: Callable[[str, str], None]) -> "Iterator[t
     try:
         log = Log(signers=signers, policy=policy, store=store, files=files, witnesses=witnesses, on_witness=notice)
         trees = LabelTrees(store, files, policy=policy, every=timedelta(seconds=settings.label_tree_seconds))
-        yield log, files, trees
+        yield log, files, trees, LogOverview(store, files, policy)
     finally:
         witnesses.close()
         store.close()

@@ -1,7 +1,9 @@
 """What the log's OpenAPI description says of each endpoint: bodies, headers, answers. Data only."""
 
+from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
 from diptych.protocols.recording import receipts, submission
 from diptych.web.described import ERROR, TEXT, Description, Responses, Schema, an_object, answer
+from diptych.web.log.words import LANGUAGES
 
 _BYTES: Schema = {"type": "string", "format": "binary"}
 _ABSENT: Schema = {"description": "It is not here"}
@@ -43,3 +45,22 @@ LABELS = Description(
 )
 HEALTH = Description("Whether the log is alive", {200: _ALIVE, **_errors()})
 READY = Description("Whether the log can take acts", {200: _ALIVE, **_errors(403)})
+
+_LANGUAGE: Schema = {
+    "name": "lang",
+    "in": "query",
+    "description": f"{' or '.join(LANGUAGES)}; else the browser's",
+    "schema": TEXT,
+}
+_HTML = answer("The page", "text/html; charset=utf-8", TEXT)
+
+PAGE = Description("The log's page, for people", {200: _HTML, **_errors()}, request={"parameters": [_LANGUAGE]})
+SEARCH = Description(
+    "The page, with what a receipt shows",
+    {200: _HTML, **_errors(400, 413, 415)},
+    request={
+        "parameters": [_LANGUAGE],
+        "requestBody": {"required": True, "content": {FORM: {"schema": an_object(["receipt"], receipt=TEXT)}}},
+    },
+)
+STYLE = Description("The page's style sheet", {200: answer("The style", "text/css; charset=utf-8", TEXT)})

@@ -1,4 +1,4 @@
-"""The log's endpoints: `POST /entries` for writers (docs/spec/recording.md), the static files of c2sp.org/tlog-tiles.
+"""The log's endpoints: `POST /entries` for writers (docs/spec/recording.md), static files to read, a page for people.
 
 Each handler reads, parses, calls one use-case and renders. Anyone may serve the files from anywhere else as well.
 """
@@ -11,12 +11,15 @@ from datetime import datetime
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
 
 import diptych
 from diptych.adapters.journal import Journal
 from diptych.errors import FormatError
 from diptych.formats.tlog.label_tree import FOLDER, LATEST
 from diptych.formats.tlog.tile import parse_path
+from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
+from diptych.protocols.oauth.form import parse_form
 from diptych.protocols.recording import receipts, submission
 from diptych.protocols.recording.submission import Writer
 from diptych.roles.log.ports import TileStore
@@ -27,13 +30,17 @@ from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
 from diptych.web.log import openapi
 from diptych.web.log.days import Days
+from diptych.web.log.page import HEADERS, STYLE, LogPage, Outcome
 from diptych.web.log.pool import Pool
+from diptych.web.log.words import language_of
 from diptych.web.requests import read_body
 
 # tlog-tiles, "Parameters" and "Checkpoints": what does not change is cached for ever, the checkpoint is not.
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 NO_CACHE = {"Cache-Control": "no-cache"}
 BODY_SECONDS = 10.0
+MAX_FORM_BYTES = 64 * 1024
+STYLE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 # docs/spec/labels.md: the last head, kept heads, all labels of a tree, one shard of it.
 _LABELS = re.compile(r"latest|heads/(?:0|[1-9][0-9]{0,18})|(?:0|[1-9][0-9]{0,18})/(?:all|(?:x[0-9]{3}/){0,3}[0-9]{3})")
@@ -48,8 +55,9 @@ def build_server(
     clock: Callable[[], datetime],
     journal: Journal,
     days: Days | None = None,
+    page: LogPage | None = None,
 ) -> FastAPI:
-    """The application, which runs the pool while it is served, and closes the log's days."""
+    """The application, which runs the pool while it is served, closes the log's days, and shows its page."""
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +84,34 @@ def build_server(
         ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
         add_endpoint(application, path, method, handler, description)
+    if page is not None:
+        _add_page(application, page)
     return application
+
+
+def _add_page(application: FastAPI, shown: LogPage) -> None:
+    def answered(request: Request, outcome: Outcome | None = None) -> Response:
+        language = language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+        headers = {**HEADERS, "Content-Language": language, "Vary": "Accept-Language"}
+        return HTMLResponse(shown.render(language, outcome), headers=headers)
+
+    async def page(request: Request) -> Response:
+        return await run_in_threadpool(answered, request)
+
+    async def search(request: Request) -> Response:
+        body = await _body(request, max_bytes=MAX_FORM_BYTES, media_type=FORM)
+        form = parse_form(body)
+        if "receipt" not in form:
+            raise FormatError("log.search", "a form with a receipt is expected")
+        outcome = await run_in_threadpool(shown.look_up, form["receipt"])
+        return await run_in_threadpool(answered, request, outcome)
+
+    async def style() -> Response:
+        return Response(shown.style(), media_type="text/css; charset=utf-8", headers=STYLE_HEADERS)
+
+    add_endpoint(application, "/", "GET", page, openapi.PAGE)
+    add_endpoint(application, "/search", "POST", search, openapi.SEARCH)
+    add_endpoint(application, f"/{STYLE}", "GET", style, openapi.STYLE)
 
 
 class _Endpoints:
@@ -95,7 +130,7 @@ class _Endpoints:
         self._clock = clock
 
     async def entries(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await _body(request, max_bytes=submission.MAX_BYTES, media_type=submission.MEDIA_TYPE)
         verified = submission.verify_submission(
             submission.parse_submission(body),
             writers=self._writers,
@@ -133,11 +168,11 @@ class _Endpoints:
         return _absent() if data is None else Response(data, media_type=media_type, headers=dict(headers))
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, *, max_bytes: int, media_type: str) -> bytes:
     """The body, if all of it comes soon."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(request, max_bytes=submission.MAX_BYTES, media_types=[submission.MEDIA_TYPE])
+            return await read_body(request, max_bytes=max_bytes, media_types=[media_type])
     except TimeoutError as error:
         raise FormatError("http.body_time", f"a body is sent within {BODY_SECONDS:.0f} seconds") from error
 
