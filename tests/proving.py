@@ -16,6 +16,7 @@ from diptych.formats.mdoc.device_response import DeviceResponse
 from diptych.formats.mdoc.issue import issue
 from diptych.formats.mdoc.issuer_signed import IssuerSigned
 from diptych.formats.mdoc.present import present
+from diptych.formats.status_list.reference import StatusReference
 from diptych.formats.x509 import profiles
 
 NOW = datetime(2026, 6, 15, 9, 30, 0, tzinfo=UTC)
@@ -91,6 +92,7 @@ def specimen(
     valid_from: datetime = MIDNIGHT,
     valid_until: datetime = MIDNIGHT + timedelta(days=14),
     signer: SoftwareSigner | None = None,
+    status: StatusReference | None = None,
 ) -> Specimen:
     """A document with those elements, by a new signer under a new root."""
     root, signer, device = generate_signer(), signer or generate_signer(), generate_signer()
@@ -123,6 +125,7 @@ def specimen(
         valid_from=valid_from,
         valid_until=valid_until,
         entropy=_zeros_and_one,
+        status=status,
     )
     return Specimen(doc_type, issued, signer, device)
 

@@ -20,6 +20,7 @@ from diptych.formats import cbor
 from diptych.formats.cbor import FullDate
 from diptych.formats.mdoc.device_response import DeviceResponse, DeviceSigned, parse_device_response
 from diptych.formats.mdoc.present import present_with_mac
+from diptych.formats.status_list.reference import StatusReference
 from tests.proving import (
     AGE,
     LICENCE,
@@ -74,6 +75,15 @@ def test_one_to_four_facts_of_every_kind_are_proven_and_both_engines_agree(versi
     proven = prove(
         licence, *(claim(LICENCE_NAMESPACE, name, LICENCE_ELEMENTS[name]) for name in names), version=version
     )
+    with VerifierPool(workers=1, cross_check=True) as pool:
+        pool.verify(**proven.statement())
+
+
+@pytest.mark.parametrize("version", [7, 6])
+def test_a_document_that_names_its_status_is_proven_as_others_are(version: int) -> None:
+    status = StatusReference(2**20 - 1, "https://issuer.example/status-lists/1")
+    licence = specimen({LICENCE_NAMESPACE: LICENCE_ELEMENTS}, doc_type=LICENCE, status=status)
+    proven = prove(licence, claim(LICENCE_NAMESPACE, "age_over_18", True), version=version)
     with VerifierPool(workers=1, cross_check=True) as pool:
         pool.verify(**proven.statement())
 

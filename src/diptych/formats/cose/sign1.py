@@ -39,10 +39,19 @@ class UnverifiedSign1:
 
 
 def sign(
-    payload: bytes, *, signer: Signer, detached: bool = False, x5chain: Sequence[bytes] = (), external_aad: bytes = b""
+    payload: bytes,
+    *,
+    signer: Signer,
+    detached: bool = False,
+    x5chain: Sequence[bytes] = (),
+    external_aad: bytes = b"",
+    typ: str | None = None,
 ) -> UnverifiedSign1:
-    """Signs `payload`; `detached` leaves it out of the message, for a verifier that has it already."""
-    protected = headers.encode_protected(headers.ES256)
+    """Signs `payload`; `detached` leaves it out of the message, for a verifier that has it already.
+
+    `typ` is the media type of a message that has one of its own (RFC 9596).
+    """
+    protected = headers.encode_protected(headers.ES256, typ=typ)
     unprotected: dict[CborKey, CborValue] = {headers.X5CHAIN: headers.encode_x5chain(x5chain)} if x5chain else {}
     signature = signer.sign(_signed_bytes(protected, external_aad, payload))
     return UnverifiedSign1(protected, unprotected, None if detached else payload, signature)
@@ -53,7 +62,7 @@ def parse(data: bytes) -> UnverifiedSign1:
     return from_cbor(decode(data))
 
 
-def from_cbor(value: CborValue) -> UnverifiedSign1:
+def from_cbor(value: CborValue, *, expected_typ: str | None = None) -> UnverifiedSign1:
     """The COSE_Sign1 that `value` is, or `FormatError`."""
     protected, unprotected, payload, signature = as_array(value, "cose.sign1", length=4)
     found = UnverifiedSign1(
@@ -62,7 +71,9 @@ def from_cbor(value: CborValue) -> UnverifiedSign1:
         None if payload is None else as_bytes(payload, "cose.payload"),
         as_bytes(signature, "cose.signature"),
     )
-    headers.check_headers(found.protected, found.unprotected, expected_algorithm=headers.ES256)
+    headers.check_headers(
+        found.protected, found.unprotected, expected_algorithm=headers.ES256, expected_typ=expected_typ
+    )
     return found
 
 

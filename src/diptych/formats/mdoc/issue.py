@@ -17,6 +17,7 @@ from diptych.formats.cbor import CborValue, Verbatim, array_of, encode, encoded_
 from diptych.formats.cose import sign1
 from diptych.formats.mdoc import mso
 from diptych.formats.mdoc.issuer_signed import IssuerSigned, parse_issuer_signed
+from diptych.formats.status_list.reference import StatusReference
 from diptych.formats.x509 import certificate
 from diptych.private import Personal
 
@@ -34,8 +35,8 @@ class Original:
     signer_chain: Sequence[bytes]
     validity_info: Verbatim
 
-    def copy(self, device_key: PublicKey, *, entropy: Entropy) -> bytes:
-        """A copy for this key, signed: the bytes of an IssuerSigned."""
+    def copy(self, device_key: PublicKey, *, entropy: Entropy, status: StatusReference | None = None) -> bytes:
+        """A copy for this key, signed: the bytes of an IssuerSigned. `status` is where its own status is to be read."""
         items: dict[str, Verbatim] = {}
         digests: dict[str, Verbatim] = {}
         for namespace, blanks in self.namespaces.items():
@@ -45,6 +46,7 @@ class Original:
             value_digests=digests,
             device_key=device_key,
             validity_info=self.validity_info,
+            status=status,
         )
         issuer_auth = sign1.sign(payload, signer=self.signer, x5chain=self.signer_chain)
         return encode({"nameSpaces": items, "issuerAuth": issuer_auth.to_cbor()})
@@ -94,6 +96,7 @@ def issue(
     valid_from: datetime,
     valid_until: datetime,
     entropy: Entropy,
+    status: StatusReference | None = None,
 ) -> IssuerSigned:
     """A single copy, as its holder reads it; see `prepare`."""
     original = prepare(
@@ -105,7 +108,7 @@ def issue(
         valid_from=valid_from,
         valid_until=valid_until,
     )
-    return parse_issuer_signed(original.copy(device_key, entropy=entropy))
+    return parse_issuer_signed(original.copy(device_key, entropy=entropy, status=status))
 
 
 def _check_signer(signer: Signer, signer_chain: Sequence[bytes], signed: datetime) -> None:

@@ -28,6 +28,8 @@ from diptych.formats.cbor import (
     encode,
 )
 from diptych.formats.cose import key as cose_key
+from diptych.formats.status_list import reference as status_reference
+from diptych.formats.status_list.reference import StatusClaim, StatusReference
 
 VERSION = "1.0"
 DIGEST_ALGORITHM = "SHA-256"
@@ -60,7 +62,7 @@ class MobileSecurityObject:
     signed: datetime
     valid_from: datetime
     valid_until: datetime
-    has_status: bool
+    status: StatusClaim | None
 
 
 def build(
@@ -69,6 +71,7 @@ def build(
     value_digests: Mapping[str, Mapping[int, bytes] | Verbatim],
     device_key: PublicKey,
     validity_info: Verbatim,
+    status: StatusReference | None = None,
 ) -> bytes:
     """MobileSecurityObjectBytes: the payload that the issuer signs."""
     # The proving circuits find members by position: deviceKeyInfo holds the key alone, dates have one spelling.
@@ -80,6 +83,8 @@ def build(
         "docType": doc_type,
         "validityInfo": validity_info,
     }
+    if status is not None:
+        members["status"] = status.to_cbor()  # ISO 18013-5, second edition, 12.3.6
     return encode(EncodedCbor(encode(members)))
 
 
@@ -105,7 +110,7 @@ def parse(payload: bytes) -> MobileSecurityObject:
         signed=as_tdate(_member(validity, "signed"), "mdoc.mso.validity_info"),
         valid_from=as_tdate(_member(validity, "validFrom"), "mdoc.mso.validity_info"),
         valid_until=as_tdate(_member(validity, "validUntil"), "mdoc.mso.validity_info"),
-        has_status="status" in members,
+        status=status_reference.from_cbor(members["status"]) if "status" in members else None,
     )
 
 

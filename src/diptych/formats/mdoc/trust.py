@@ -24,6 +24,8 @@ from diptych.formats.x509 import certificate, validation
 T = TypeVar("T")
 
 
+STATUS_LISTS = "status-lists"
+"""In the place of a docType: what signers of status lists sign. No docType reads so, because those have dots."""
 FINGERPRINT_BYTES = 32
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -38,7 +40,7 @@ class LostSigner:
 
 @dataclass(frozen=True)
 class IssuerTrust:
-    """The DER leaf certificates of accepted document signers by docType, and the DER roots they stand under.
+    """The DER leaf certificates of accepted signers by docType, or `STATUS_LISTS`, and the DER roots they stand under.
 
     By fingerprint (SHA-256 of the DER): until when a replaced signer is still believed, and which signers were lost.
     """
@@ -86,6 +88,18 @@ def verify_signer(
     # 4. ISO 18013-5 9.3.3.
     leaf = validation.verify_document_signer(chain, roots=trust.roots, now=now)
     return VerifiedSigner(expected_doc_type, leaf, fingerprint)
+
+
+def verify_status_signer(chain: Sequence[bytes], *, trust: IssuerTrust, now: datetime) -> PublicKey:
+    """The key of a signer of status lists, or `VerificationError`: steps 1 to 4 of `verify_signer`, for its purpose."""
+    fingerprint = certificate.fingerprint(chain[0]) if chain else b""
+    if fingerprint in trust.lost:
+        raise VerificationError("status.signer_lost", "the key that signs this status list was lost: ask for new trust")
+    if not chain or chain[0] not in trust.signers.get(STATUS_LISTS, ()):
+        raise VerificationError("status.signer", "the status list is signed by a key that may not sign status lists")
+    if fingerprint in trust.retired and now > trust.retired[fingerprint]:
+        raise VerificationError("status.signer_retired", "the key that signs this status list was replaced")
+    return certificate.public_key(validation.verify_status_list_signer(chain, roots=trust.roots, now=now))
 
 
 def check_succeeds(trust: IssuerTrust, lost: Collection[bytes]) -> None:

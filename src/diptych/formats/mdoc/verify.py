@@ -3,6 +3,7 @@
 Leaves to others whether the answer is the one that was asked for, and whether the transcript was used before.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from diptych.formats.mdoc.issuer_auth import Claims, verify_issuer_auth
 from diptych.formats.mdoc.issuer_signed import IssuerSigned
 from diptych.formats.mdoc.mso import KeyAuthorizations
 from diptych.formats.mdoc.trust import IssuerTrust, verify_signer
+from diptych.formats.status_list.reference import StatusClaim, StatusReference
 from diptych.private import Personal
 
 
@@ -32,7 +34,7 @@ class VerifiedIssuerSigned:
     valid_until: datetime
     signer_fingerprint: bytes
     key_authorizations: KeyAuthorizations
-    has_status: bool
+    status: StatusClaim | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def verify_issuer_signed(
     1. The signer is one pinned for this docType, under a trusted root (`trust.verify_signer`).
     2. It signed this document, for this docType, for now, with these items (`issuer_auth.verify_issuer_auth`).
     3. The document is for the expected device key, where one is given.
-    Not checked: a status list, if the document names one (`has_status`).
+    Not checked: a status list, if the document names one (`status`).
     """
     # 1.
     signer = verify_signer(
@@ -79,7 +81,7 @@ def verify_issuer_signed(
         valid_until=found.mso.valid_until,
         signer_fingerprint=signer.fingerprint,
         key_authorizations=found.mso.key_authorizations,
-        has_status=found.mso.has_status,
+        status=found.mso.status,
     )
 
 
@@ -91,15 +93,20 @@ def verify_document(
     expected_doc_type: str,
     now: datetime,
     reader_key: SoftwareSigner | None = None,
+    check_status: Callable[[StatusReference], None] | None = None,
 ) -> VerifiedDocument:
     """The presented document, or `VerificationError`. `transcript` is built by the verifier from its own side.
 
+    `check_status` raises unless the document at that index of that list stands; without it no document that names a
+    status is believed.
+
     1. The document says that it is of the expected docType.
     2. Its issuer vouches for it (`verify_issuer_signed`).
-    3. It names no status list: none is read here, so whether it was revoked cannot be known.
+    3. Its status, if it has one, is where it can be read.
     4. The key that the issuer signed authenticated docType, device items and transcript: by signature, or by MAC for
        the verifier's ephemeral `reader_key`.
     5. What the device claims itself, the issuer authorised its key to claim.
+    6. It stands. Last: a list is fetched only for a document that holds in all else (status list draft, clause 8.3).
     """
     # 1. ISO 18013-5 9.3.1, step 4: the document's docType, the MSO's and the one asked for are the same.
     if document.doc_type != expected_doc_type:
@@ -107,8 +114,8 @@ def verify_document(
     # 2.
     issued = verify_issuer_signed(document.issuer_signed, expected_doc_type=expected_doc_type, trust=trust, now=now)
     # 3. A security step that cannot run stops the operation.
-    if issued.has_status:
-        raise VerificationError("mdoc.status", "the document names a status list, and none can be read here")
+    if issued.status is not None and (check_status is None or issued.status.reference is None):
+        raise VerificationError("mdoc.status", "the document names a status that cannot be read here")
     # 4. 9.3.1, steps of mdoc authentication (9.1.3).
     is_signed = isinstance(document.device_signed.device_auth, UnverifiedSign1)
     algorithms.check_accepted((algorithms.ES256 if is_signed else algorithms.HMAC_256_256,), now=now)
@@ -120,6 +127,9 @@ def verify_document(
             if not issued.key_authorizations.covers(namespace, identifier):
                 raise VerificationError("mdoc.key_authorizations", "the device may not claim this element itself")
             device_claims[namespace, identifier] = value
+    # 6.
+    if issued.status is not None and check_status is not None and issued.status.reference is not None:
+        check_status(issued.status.reference)
     return VerifiedDocument(
         doc_type=issued.doc_type,
         claims=issued.claims,

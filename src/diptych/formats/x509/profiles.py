@@ -19,8 +19,13 @@ from diptych.formats.x509 import certificate
 DOCUMENT_SIGNER = ObjectIdentifier("1.0.18013.5.1.2")  # Annex B.1.4: mdlDS
 READER = ObjectIdentifier("1.0.18013.5.1.6")  # Annex B.1.7: mdlReaderAuth
 
+# Annex B of the second edition (Table B.9) leaves the purpose of a status list's signer optional; the one meant for it
+# (draft-ietf-oauth-status-list-20, clause 10) has no number yet. So there is none: what such a key may sign is pinned.
+STATUS_LIST_SIGNER = None
+
 ROOT_VALIDITY = timedelta(days=20 * 365)  # Table B.1: at most 20 years
 DOCUMENT_SIGNER_VALIDITY = timedelta(days=457)  # Table B.3
+STATUS_LIST_SIGNER_VALIDITY = timedelta(days=457)  # Table B.9 allows 1187 days; here as long as those it speaks for
 READER_VALIDITY = timedelta(days=1187)  # Table B.6
 SERIAL_BYTES = 16  # B.1: at least 63 bits from a CSPRNG, at most 20 bytes
 
@@ -88,6 +93,35 @@ def build_document_signer(
     )
 
 
+def build_status_list_signer(
+    *,
+    public_key: PublicKey,
+    issuer: bytes,
+    issuer_signer: SoftwareSigner,
+    common_name: str,
+    crl: str,
+    not_before: datetime,
+    not_after: datetime,
+    entropy: Entropy,
+) -> bytes:
+    """The certificate of a key that signs status lists, DER, under the root `issuer` (DER) of the documents' signers.
+
+    Without a document signer's purpose: no document that such a key signed is believed.
+    """
+    return _build_leaf(
+        purpose=STATUS_LIST_SIGNER,
+        longest=STATUS_LIST_SIGNER_VALIDITY,
+        public_key=public_key,
+        issuer=issuer,
+        issuer_signer=issuer_signer,
+        common_name=common_name,
+        crl=crl,
+        not_before=not_before,
+        not_after=not_after,
+        entropy=entropy,
+    )
+
+
 def build_reader(
     *,
     public_key: PublicKey,
@@ -116,7 +150,7 @@ def build_reader(
 
 def _build_leaf(
     *,
-    purpose: ObjectIdentifier,
+    purpose: ObjectIdentifier | None,
     longest: timedelta,
     public_key: PublicKey,
     issuer: bytes,
@@ -149,8 +183,9 @@ def _build_leaf(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(certificate.public_key(root)), critical=False)
         .add_extension(_key_usage(is_root=False), critical=True)
         .add_extension(contact, critical=False)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
     )
+    if purpose is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
     return _sign(builder, issuer_signer)
 
 

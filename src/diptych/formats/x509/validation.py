@@ -15,7 +15,14 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmO
 from diptych.crypto import algorithms
 from diptych.errors import VerificationError
 from diptych.formats.x509 import certificate
-from diptych.formats.x509.profiles import DOCUMENT_SIGNER, DOCUMENT_SIGNER_VALIDITY, READER, READER_VALIDITY
+from diptych.formats.x509.profiles import (
+    DOCUMENT_SIGNER,
+    DOCUMENT_SIGNER_VALIDITY,
+    READER,
+    READER_VALIDITY,
+    STATUS_LIST_SIGNER,
+    STATUS_LIST_SIGNER_VALIDITY,
+)
 
 READER_INTERMEDIATES = 1
 ALGORITHMS = (algorithms.ES256, algorithms.SHA_256)
@@ -43,6 +50,18 @@ def verify_document_signer(chain: Sequence[bytes], *, roots: Sequence[bytes], no
     _required(leaf, x509.CRLDistributionPoints, "x509.crl")
     if _countries(leaf) != _countries(issuer) or len(_countries(leaf)) != 1:
         raise VerificationError("x509.country", "a document signer is of one country, its root's")
+    algorithms.check_accepted(ALGORITHMS, now=now)  # 7
+    return leaf
+
+
+def verify_status_list_signer(chain: Sequence[bytes], *, roots: Sequence[bytes], now: datetime) -> x509.Certificate:
+    """The leaf of `chain` as a signer of status lists directly under one of the roots.
+
+    Steps 1 to 5 and 7 of `verify_document_signer`; it has no extended key usage at all (`profiles`), and so is no
+    document signer. The path is ISO 18013-5 12.3.6.2's: the root is the one that documents' signers stand under.
+    """
+    leaf, issuer = _verify_path(chain, roots=roots, now=now, intermediates=0)
+    _verify_leaf(leaf, issuer, purpose=STATUS_LIST_SIGNER, longest=STATUS_LIST_SIGNER_VALIDITY)
     algorithms.check_accepted(ALGORITHMS, now=now)  # 7
     return leaf
 
@@ -98,7 +117,7 @@ def _verify_path(
 
 
 def _verify_leaf(
-    leaf: x509.Certificate, issuer: x509.Certificate, *, purpose: ObjectIdentifier, longest: timedelta
+    leaf: x509.Certificate, issuer: x509.Certificate, *, purpose: ObjectIdentifier | None, longest: timedelta
 ) -> None:
     # 2. Annex B.1: validity.
     if leaf.not_valid_before_utc < issuer.not_valid_before_utc or leaf.not_valid_after_utc > issuer.not_valid_after_utc:
@@ -113,8 +132,11 @@ def _verify_leaf(
     if not usage.critical or _usages(usage.value) != {"digital_signature"}:
         raise VerificationError("x509.key_usage", "the key usage must be critical and digitalSignature alone")
     # 4. What keeps a reader, or anything else under the same root, from signing documents.
-    extended = _required(leaf, x509.ExtendedKeyUsage, "x509.extended_key_usage")
-    if not extended.critical or list(extended.value) != [purpose]:
+    extended = _find(leaf, x509.ExtendedKeyUsage)
+    if purpose is None:
+        if extended is not None:
+            raise VerificationError("x509.extended_key_usage", "the key is for a purpose, and this is not it")
+    elif extended is None or not extended.critical or list(extended.value) != [purpose]:
         raise VerificationError(
             "x509.extended_key_usage", f"the extended key usage must be critical and {purpose.dotted_string} alone"
         )
