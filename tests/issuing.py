@@ -23,7 +23,7 @@ from diptych.formats.catalogue.model import (
 )
 from diptych.formats.cbor import CborValue
 from diptych.formats.mdoc.issuer_signed import IssuerSigned, parse_issuer_signed
-from diptych.formats.mdoc.trust import IssuerTrust
+from diptych.formats.mdoc.trust import STATUS_LISTS, IssuerTrust
 from diptych.formats.order.codes import new_code, new_tx_code
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import seal_order
@@ -88,6 +88,7 @@ CATALOGUE = Catalogue(
             "org.iso.18013.5.1.mDL",
             [_attribute("family_name", Kind.TEXT), _attribute("given_name", Kind.TEXT)],
             proofs=("proof-of-age",),
+            status_list=True,
         ),
         "proof-of-age": _type(
             "proof-of-age",
@@ -143,6 +144,18 @@ class Signers:
                 entropy=entropy,
             )
             self._signers[document_type.doc_type] = DocumentSigner(signer, (leaf,))
+        signer = generate_signer()
+        leaf = profiles.build_status_list_signer(
+            public_key=signer.public_key,
+            issuer=self.root,
+            issuer_signer=root,
+            common_name="Utopia status lists",
+            crl="https://utopia.example/crl",
+            not_before=MIDNIGHT,
+            not_after=MIDNIGHT + timedelta(days=457),
+            entropy=entropy,
+        )
+        self._signers[STATUS_LISTS] = DocumentSigner(signer, (leaf,))
 
     def signer_for(self, doc_type: str) -> DocumentSigner:
         return self._signers[doc_type]

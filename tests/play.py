@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from diptych.adapters.catalogue_files import load_catalogue
-from diptych.adapters.in_process import InProcessIssuer, InProcessVerifier
+from diptych.adapters.in_process import InProcessIssuer, InProcessStatusLists, InProcessVerifier
 from diptych.adapters.policy_files import load_policies
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import PublicKey, generate_signer
@@ -25,6 +25,7 @@ from diptych.roles.verifier.policy import Policy
 from diptych.roles.verifier.policy import parse as parse_policy
 from diptych.roles.verifier.ports import ProofVerifier
 from diptych.roles.verifier.service import Asked, Result, Verifier, VerifierParty
+from diptych.roles.verifier.statuses import StatusChecks
 from diptych.roles.wallet.memory import MemoryWalletStore
 from diptych.roles.wallet.ports import Answer, Prover, WalletStore
 from diptych.roles.wallet.receiving import Received
@@ -124,6 +125,7 @@ class Play:
         self.prover = prover or FakeProver()
         self.store = store or MemoryWalletStore()
         self.issuer_line = LossyLine(self.issuer_end)
+        self.status_line = InProcessStatusLists(self.town.issuer, lambda: self.now)
         self.verifier_line = LossyLine(InProcessVerifier(self.verifier, lambda: self.now))
         self.wallet = self.new_wallet()
         self.wallet.set_trust(
@@ -140,7 +142,9 @@ class Play:
 
     def new_wallet(self) -> Wallet:
         """The wallet as after a restart: nothing remembered but what is in the store."""
-        return Wallet(self.store, self.issuer_line, self.verifier_line, self.prover, self.town.entropy)
+        return Wallet(
+            self.store, self.issuer_line, self.verifier_line, self.prover, self.town.entropy, self.status_line
+        )
 
     def new_verifier(self, uses: Sequence[RegisteredUse], *, name: str = "Café Utopia") -> Verifier:
         signer = generate_signer()
@@ -157,6 +161,7 @@ class Play:
             proofs=self.proofs,
             entropy=self.town.entropy,
             stopwatch=lambda: 0.0,
+            statuses=StatusChecks(InProcessStatusLists(self.town.issuer, lambda: self.now)),
         )
 
     def meet(self, verifier: Verifier) -> None:

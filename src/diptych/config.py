@@ -232,6 +232,14 @@ class IssuerSettings:
         bool,
         Setting(Switch(), "Issue although nobody can see it: without a public log. Said on purpose, or not served."),
     ] = False
+    status_seconds: Annotated[
+        int,
+        Setting(Number(1, 86_400), "How often status lists are published; what is said in between takes effect then."),
+    ] = 600
+    status_lifetime_seconds: Annotated[
+        int,
+        Setting(Number(60, 86_400), "How long a version of a status list is believed where no newer one can be had."),
+    ] = 21_600
     tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
     tls_key: Annotated[Path | None, _TLS_KEY] = None
     behind_proxy: Annotated[bool, _BEHIND_PROXY] = False

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from diptych.adapters.keys import file
 from diptych.crypto import signing
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable, VerificationError
-from diptych.formats.mdoc.trust import verify_signer
+from diptych.formats.mdoc.trust import STATUS_LISTS, verify_signer, verify_status_signer
 from diptych.formats.x509 import certificate
 from diptych.roles.issuer.keyring import Standing
 from tests.issuing import CATALOGUE, NOW, Dice
@@ -20,6 +21,7 @@ from tests.killed import killed_before_each_change
 
 MDL, AGE, PID = "org.iso.18013.5.1.mDL", "eu.europa.ec.av.1", "eu.europa.ec.eudi.pid.1"
 TYPES = {"driving-licence": MDL, "proof-of-age": AGE, "identity-card": PID}
+SIGNERS = len(TYPES) + 1  # one of status lists besides
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def private_keys(keys: Keys) -> set[str]:
 def test_a_new_folder_has_a_signer_for_each_type_and_says_so_to_others(keys: Keys) -> None:
     works(keys)
     trust = keys.trust()
-    assert set(trust.signers) == set(TYPES.values())
+    assert set(trust.signers) == {*TYPES.values(), STATUS_LISTS}
+    status_signer = keys.signer_for(STATUS_LISTS)
+    assert verify_status_signer(status_signer.chain, trust=trust, now=keys.now) == status_signer.signer.public_key
     assert (trust.retired, trust.lost) == ({}, {})
     for path in (keys.folder / "keys.json", keys.folder / "root.key.pem", *(keys.folder / "signers").iterdir()):
         assert path.stat().st_mode & 0o077 == 0
@@ -90,7 +94,7 @@ def test_an_announced_signer_is_believed_before_it_signs(keys: Keys) -> None:
     old, day = keys.leaf(MDL), NOW + timedelta(days=7)
     keys.rotate("driving-licence", signs_from=day)
     assert keys.leaf(MDL) == old
-    assert len(private_keys(keys)) == len(TYPES) + 1
+    assert len(private_keys(keys)) == SIGNERS + 1
     _, new = keys.trust().signers[MDL]
     verify_signer([new], expected_doc_type=MDL, trust=keys.trust(), now=NOW)
     keys.now = day
@@ -155,7 +159,7 @@ def test_a_lost_signer_is_given_up_at_once_and_its_successor_signs(keys: Keys) -
     assert (lost.doc_type, lost.lost_at) == (MDL, NOW)
     with pytest.raises(VerificationError, match=r"mdoc\.signer_lost"):
         verify_signer([old], expected_doc_type=MDL, trust=trust, now=NOW)
-    assert len(private_keys(keys)) == len(TYPES)
+    assert len(private_keys(keys)) == SIGNERS
 
 
 def test_an_emergency_called_again_goes_on_and_does_not_lose_the_new_signer(keys: Keys) -> None:
@@ -201,7 +205,7 @@ def test_a_lost_root_takes_every_signer_with_it(keys: Keys) -> None:
     works(keys)
     trust = keys.trust()
     assert root not in trust.roots
-    assert len(trust.lost) == len(TYPES)
+    assert len(trust.lost) == SIGNERS
 
 
 def test_the_loss_is_told_even_where_no_new_signer_can_be_made(keys: Keys, tmp_path: Path) -> None:
@@ -260,7 +264,7 @@ def test_killed_before_any_write_the_folder_works_and_the_command_can_be_run_aga
         assert trust == keys.keys.ring().trust()
         if command.startswith("lose"):
             # Once written, the loss stays the same one; the signer made in its place is not lost by going on.
-            assert len(trust.lost) == (len(TYPES) if command == "lose_root" else 1)
+            assert len(trust.lost) == (SIGNERS if command == "lose_root" else 1)
             assert not lost or lost == trust.lost
         named = {one.key for one in keys.keys.ring().signers if one.key is not None}
         assert all((folder / name).exists() for name in named)
@@ -323,3 +327,30 @@ def test_no_type_is_rotated_that_the_catalogue_does_not_have(keys: Keys) -> None
     works(keys)
     assert os.listdir(keys.folder / "signers")
     assert set(CATALOGUE.types) == set(TYPES)
+
+
+def test_a_key_is_believed_for_what_it_is_for_and_nothing_else(keys: Keys) -> None:
+    """A signer of status lists signs no documents, and a document signer no status lists, pinned for it or not."""
+    trust = keys.trust()
+    for_documents, for_lists = keys.signer_for(MDL).chain, keys.signer_for(STATUS_LISTS).chain
+    with pytest.raises(VerificationError, match=r"status\.signer"):
+        verify_status_signer(for_documents, trust=trust, now=keys.now)
+    with pytest.raises(VerificationError, match=r"mdoc\.signer_pinned"):
+        verify_signer(for_lists, expected_doc_type=MDL, trust=trust, now=keys.now)
+    swapped = replace(trust, signers={MDL: (for_lists[0],), STATUS_LISTS: (for_documents[0],)})
+    with pytest.raises(VerificationError, match=r"x509\.extended_key_usage"):
+        verify_status_signer(for_documents, trust=swapped, now=keys.now)
+    with pytest.raises(VerificationError, match=r"x509\."):
+        verify_signer(for_lists, expected_doc_type=MDL, trust=swapped, now=keys.now)
+
+
+def test_a_lost_key_of_status_lists_is_replaced_and_nothing_has_to_be_approved_again(keys: Keys) -> None:
+    old = keys.signer_for(STATUS_LISTS).chain
+    keys.lose(STATUS_LISTS)
+    new, trust = keys.signer_for(STATUS_LISTS), keys.trust()
+    assert verify_status_signer(new.chain, trust=trust, now=keys.now) == new.signer.public_key
+    with pytest.raises(VerificationError, match=r"status\.signer_lost"):
+        verify_status_signer(old, trust=trust, now=keys.now)
+    emergency = keys.keys.ring().emergency
+    assert emergency is not None
+    assert emergency.documents_live_days == 0

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from diptych.crypto.signing import generate_signer
 from diptych.errors import FormatError
-from diptych.formats.order import codes, documents, sealed, signed
+from diptych.formats.order import codes, documents, sealed, signed, standing
 from diptych.formats.order.documents import OrderedDocument
+from diptych.formats.order.standing import Standing, StandingOrder
 from diptych.private import Personal, Secret
 
 OFFICER = generate_signer()
@@ -27,6 +28,17 @@ ORDER = sealed.seal_order(
     entropy=os.urandom,
 )
 SIGNED = signed.sign_order(ORDER, signer=OFFICER).encode()
+STANDING = standing.sign(
+    StandingOrder(
+        b"o" * 16,
+        "https://issuer.utopia.example",
+        signed.officer_fingerprint(OFFICER.public_key),
+        Standing.REVOKED,
+        "stolen",
+        datetime(2026, 12, 1, tzinfo=UTC),
+    ),
+    signer=OFFICER,
+)
 
 MUTATIONS = st.lists(
     st.tuples(st.one_of(st.integers(0, 400), st.integers(0, 20_000)), st.integers(0, 255)), min_size=1, max_size=6
@@ -46,6 +58,8 @@ def check(data: bytes) -> None:
     with contextlib.suppress(FormatError):
         assert sealed.parse_sealed_order(data).encode() == data
     with contextlib.suppress(FormatError):
+        assert standing.parse(data).encode() == data
+    with contextlib.suppress(FormatError):
         assert documents.encode_documents(documents.parse_documents(data)) == data
 
 
@@ -62,5 +76,5 @@ def test_arbitrary_content_in_a_padded_part_is_a_value_or_a_format_error(body: b
 @given(MUTATIONS)
 @settings(max_examples=200)
 def test_mutated_orders_re_encode_identically_or_are_format_errors(mutations: list[tuple[int, int]]) -> None:
-    for data in (SIGNED, ORDER.encode(), PADDED):
+    for data in (SIGNED, ORDER.encode(), PADDED, STANDING):
         check(mutated(data, mutations))

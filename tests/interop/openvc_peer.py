@@ -1,20 +1,22 @@
 """openvc-core, run in its own virtual environment: one JSON value in, one out.
 
-It reads our issuance messages as an issuer's library would, and verifies our wallet's answers as a verifier's would.
+It reads our issuance messages as an issuer's library would, and verifies our wallet's answers and our status lists as a
+verifier's would.
 """
 
 import json
 import sys
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any  # openvc's results are its own business
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from openvc import jwe, mdoc, openid4vci
+from openvc import cbor, cose, jwe, mdoc, openid4vci
 from openvc.errors import OpenvcError
 from openvc.keys import P256KeyAgreementKey
+from openvc.status import issue, token_status_list
 
 Question = Mapping[str, Any]
 
@@ -64,11 +66,46 @@ def verify(question: Question) -> dict[str, object]:
     }
 
 
+def status(question: Question) -> dict[str, object]:
+    """The status that a document's reference leads to, in a list token as JWT."""
+    reference = question["reference"]["status_list"]
+    claims = issue.verify_status_list_token(
+        question["token"],
+        public_key_jwk=question["key"],
+        expected_uri=reference["uri"],
+        now=datetime.fromisoformat(question["now"]),
+    )
+    found = token_status_list.check_token_status(
+        {"status": question["reference"]}, resolve_status_list_token=lambda uri: claims
+    )
+    if found is None:
+        raise OpenvcError("no reference")
+    return {"status": found.status, "revoked": found.revoked, "suspended": found.suspended}
+
+
+def status_cwt(question: Question) -> dict[str, object]:
+    """The same in a list token as CWT, of which the library has the parts: CBOR, COSE and the packed list."""
+    signed = cose.parse_sign1(cbor.decode(_decoded(question["token"])))
+    if not cose.verify_sign1(signed, public_jwk=question["key"]):
+        raise OpenvcError("signature")
+    claims = cbor.decode(signed.payload)
+    reference, listed = question["reference"]["status_list"], claims[65533]
+    if signed.protected_header[16] != "application/statuslist+cwt" or claims[2] != reference["uri"]:
+        raise OpenvcError("type or subject")
+    data = token_status_list.decode_status_list(urlsafe_b64encode(listed["lst"]).rstrip(b"=").decode())
+    return {"status": token_status_list.get_status(data, reference["idx"], bits=listed["bits"])}
+
+
 def _decoded(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-COMMANDS: Mapping[str, Callable[[Question], dict[str, object]]] = {"read": read, "verify": verify}
+COMMANDS: Mapping[str, Callable[[Question], dict[str, object]]] = {
+    "read": read,
+    "status": status,
+    "status_cwt": status_cwt,
+    "verify": verify,
+}
 
 
 def main() -> None:

@@ -10,8 +10,9 @@ import pytest
 from diptych.adapters.catalogue_files import load_catalogue
 from diptych.crypto.signing import generate_signer
 from diptych.errors import FormatError, Refused, Unavailable
-from diptych.formats.order import codes, sealed, signed, wraps
+from diptych.formats.order import codes, sealed, signed, standing, wraps
 from diptych.formats.order.documents import OrderedDocument
+from diptych.formats.order.standing import Standing
 from diptych.formats.order.wraps import Part
 from diptych.protocols.openid4vci.offer import parse_offer
 from diptych.roles.officer.fakes import MemoryAttempts, MemoryDesk
@@ -255,3 +256,24 @@ def test_a_refused_order_is_not_tried_again_as_it_was() -> None:
             LICENCE.encode(), {}, now=NOW, entropy=os.urandom
         )
     assert not attempts.kept
+
+
+def test_an_order_is_found_again_by_the_number_that_approval_gives() -> None:
+    approval, data = approve(LICENCE)
+    assert signed.parse_signed_order(data).unverified_order.order_id == approval.order_id
+
+
+def test_what_the_officer_says_of_an_order_is_signed_for_its_issuer_and_said_now() -> None:
+    desk = MemoryDesk()
+    declared = officer(desk).declare(b"o" * 16, Standing.SUSPENDED, "lost", now=NOW)
+    assert (declared.standing, declared.is_in_force) == (Standing.SUSPENDED, True)
+    (message,) = desk.standings
+    said = standing.verify(standing.parse(message), officers=[SIGNER.public_key], expected_issuer=ISSUER, now=NOW).said
+    assert (said.order_id, said.standing, said.reason) == (b"o" * 16, Standing.SUSPENDED, "lost")
+
+
+def test_a_reason_that_is_not_in_the_list_is_refused_before_anything_is_sent() -> None:
+    desk = MemoryDesk()
+    with pytest.raises(FormatError, match=r"standing\.reason.*entitlement-withdrawn"):
+        officer(desk).declare(b"o" * 16, Standing.REVOKED, "a nuisance", now=NOW)
+    assert desk.standings == []

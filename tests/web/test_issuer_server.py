@@ -298,6 +298,8 @@ def test_the_openapi_description_names_every_endpoint(client: AsgiClient) -> Non
         "/nonce",
         "/credential",
         "/orders",
+        "/standings",
+        "/status-lists/{number}",
         "/health",
         "/ready",
     }

@@ -9,6 +9,8 @@ from datetime import datetime
 
 from diptych.crypto.entropy import Entropy
 from diptych.errors import DiptychError, Unavailable
+from diptych.formats.status_list import token
+from diptych.formats.status_list.token import UnverifiedStatusListToken
 from diptych.private import Secret
 from diptych.protocols.oauth.errors import NOT_AUTHORIZED, ErrorResponse
 from diptych.protocols.openid4vci import credential
@@ -16,6 +18,7 @@ from diptych.protocols.openid4vci.token import parse_token_request
 from diptych.protocols.openid4vp import request_object
 from diptych.protocols.openid4vp.response import encode_receipt
 from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, TOKENS_PATH, Issuer
+from diptych.roles.issuer.status_lists import LISTS_PATH
 from diptych.roles.verifier.service import Verifier
 from diptych.roles.wallet.ports import Answer
 
@@ -35,6 +38,10 @@ class InProcessIssuer:
 
     def submit(self, signed_order: bytes) -> None:
         self.issuer.accept_order(signed_order, now=self._clock())
+
+    def declare(self, signed_standing: bytes) -> bool:
+        receipt = self.issuer.accept_standing(signed_standing, now=self._clock(), entropy=self._entropy)
+        return receipt.standing.is_in_force
 
     def fetch(self, url: str) -> Answer:
         path = url.removeprefix(self.issuer.url)
@@ -95,6 +102,21 @@ class InProcessIssuer:
 
     def _dpop_nonce(self) -> str:
         return self.issuer.dpop_nonce(now=self._clock(), entropy=self._entropy)
+
+
+class InProcessStatusLists:
+    """`StatusSource` of wallets and verifiers, to an issuer of this process, which publishes when it is time."""
+
+    def __init__(self, issuer: Issuer, clock: Clock) -> None:
+        self.issuer = issuer
+        self._clock = clock
+
+    def fetch(self, uri: str) -> UnverifiedStatusListToken:
+        prefix, _, number = uri.rpartition("/")
+        if prefix != self.issuer.url + LISTS_PATH or not number.isdecimal():
+            raise Unavailable("in_process.url", "nobody is there")
+        self.issuer.publish_status_lists(now=self._clock())
+        return token.parse_cwt(self.issuer.status_list(int(number), media_type=token.CWT_MEDIA_TYPE))
 
 
 class InProcessVerifier:

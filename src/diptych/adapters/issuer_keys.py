@@ -24,7 +24,7 @@ from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable
 from diptych.formats.bbs_credential.trust import encode_member
 from diptych.formats.catalogue.model import Catalogue, DocumentType
-from diptych.formats.mdoc.trust import encode_trust
+from diptych.formats.mdoc.trust import STATUS_LISTS, encode_trust
 from diptych.formats.x509 import certificate, profiles
 from diptych.roles.issuer import keyring
 from diptych.roles.issuer.keyring import Emergency, Keyring, RootKey, SignerKey
@@ -36,6 +36,26 @@ ROOT_KEY = "root.key.pem"
 ROOT_YEARS = 10
 NAME_BYTES = 4
 OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What a signer signs: a document type of the catalogue, or status lists."""
+
+    id: str
+    doc_type: str
+    validity_days: int
+    """For how long what it signed is believed."""
+    needs_approval: bool
+    """Whether what a lost one signed has to be approved anew by an officer."""
+
+    @classmethod
+    def of(cls, document_type: DocumentType) -> "KeyUse":
+        return cls(document_type.id, document_type.doc_type, document_type.validity_days, not document_type.renewable)
+
+
+# A version of a list lives hours (`Publication`), and signers are replaced in whole days.
+FOR_STATUS_LISTS = KeyUse(STATUS_LISTS, STATUS_LISTS, 2, needs_approval=False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +85,7 @@ class IssuerKeys:
         self.fast_suite.ensure(self.catalogue, entropy=entropy)
         self._save(
             self._certified(
-                ring, self._types(None), root_signer, key=key, signs_from=_day(now), now=now, entropy=entropy
+                ring, self._uses(None), root_signer, key=key, signs_from=_day(now), now=now, entropy=entropy
             )
         )
 
@@ -90,7 +110,7 @@ class IssuerKeys:
             since = (signs_from or now).replace(microsecond=0)
             root_signer = self._root_signer(ring, root_key)
             ring = self._certified(
-                ring, self._types(type_ids), root_signer, key=key, signs_from=since, now=now, entropy=entropy
+                ring, self._uses(type_ids), root_signer, key=key, signs_from=since, now=now, entropy=entropy
             )
             self._save(ring)
             return self._tidied(now=now)
@@ -103,7 +123,7 @@ class IssuerKeys:
             self._save(
                 self._certified(
                     ring.with_root(root),
-                    self._types(None),
+                    self._uses(None),
                     root_signer,
                     key=key,
                     signs_from=now.replace(microsecond=0),
@@ -133,12 +153,13 @@ class IssuerKeys:
         """
         with self._changing(now=now):
             ring = self.ring()
-            types = self._types(None if is_root_lost else type_ids)
+            types = self._uses(None if is_root_lost else type_ids)
             under_way = () if ring.emergency is None else ring.emergency.type_ids
             further = [one for one in types if one.id not in under_way]
             if further:
                 # Beside the lost keys lay those of the fast suite.
-                self.fast_suite.give_up(further, entropy=entropy)
+                documents = [self.catalogue.types[one.id] for one in further if one.id in self.catalogue.types]
+                self.fast_suite.give_up(documents, entropy=entropy)
                 ring = self._without(ring, further, is_root_lost=is_root_lost, retired_too=retired_too, now=now)
             if ring.emergency is not None:
                 try:
@@ -195,13 +216,16 @@ class IssuerKeys:
             self._save(ring)
         return ring
 
-    def _types(self, type_ids: Collection[str] | None) -> tuple[DocumentType, ...]:
+    def _uses(self, type_ids: Collection[str] | None) -> tuple[KeyUse, ...]:
         if type_ids is None:
-            return tuple(self.catalogue.types.values())
-        return tuple(self.catalogue.type(type_id) for type_id in type_ids)
+            return (*(KeyUse.of(one) for one in self.catalogue.types.values()), FOR_STATUS_LISTS)
+        return tuple(self._use(type_id) for type_id in type_ids)
+
+    def _use(self, type_id: str) -> KeyUse:
+        return FOR_STATUS_LISTS if type_id == STATUS_LISTS else KeyUse.of(self.catalogue.type(type_id))
 
     def _without(
-        self, ring: Keyring, types: Sequence[DocumentType], *, is_root_lost: bool, retired_too: bool, now: datetime
+        self, ring: Keyring, types: Sequence[KeyUse], *, is_root_lost: bool, retired_too: bool, now: datetime
     ) -> Keyring:
         at = now.replace(microsecond=0)
         ids = tuple(one.id for one in types)
@@ -209,7 +233,7 @@ class IssuerKeys:
         lost = [new for old, new in zip(ring.signers, after.signers, strict=True) if old.lost_at != new.lost_at]
         if not lost:
             raise Refused("issuer.nothing_lost", "there is no signer of these types that could be lost")
-        renewed = {one.id for one in types if one.renewable}
+        renewed = {one.id for one in types if not one.needs_approval}
         emergency = Emergency(
             at,
             ids,
@@ -229,7 +253,7 @@ class IssuerKeys:
         entropy: Entropy,
     ) -> Keyring:
         """The ring with a root, if that was lost, and with a signer of each type whose signer was."""
-        types = [one for one in self._types(emergency.type_ids) if ring.signing(one.id, now=now) is None]
+        types = [one for one in self._uses(emergency.type_ids) if ring.signing(one.id, now=now) is None]
         if not types:
             return ring
         if ring.root.lost_at is None:
@@ -241,12 +265,12 @@ class IssuerKeys:
         return self._certified(ring, types, root_signer, key=key, signs_from=since, now=now, entropy=entropy)
 
     def _longest_life(self, one: SignerKey) -> int:
-        return max(one.documents_live_days, self.catalogue.type(one.type_id).validity_days)
+        return max(one.documents_live_days, self._use(one.type_id).validity_days)
 
     def _certified(
         self,
         ring: Keyring,
-        types: Sequence[DocumentType],
+        types: Sequence[KeyUse],
         root_signer: SoftwareSigner,
         *,
         key: str | None,
@@ -271,7 +295,10 @@ class IssuerKeys:
             root = ring.root
             # Certificates are valid from the day's start, because documents are signed "at" the day's start.
             start = _day(now)
-            leaf = profiles.build_document_signer(
+            build = profiles.build_document_signer
+            if document_type is FOR_STATUS_LISTS:
+                build = profiles.build_status_list_signer
+            leaf = build(
                 public_key=signer.public_key,
                 issuer=root.certificate,
                 issuer_signer=root_signer,
@@ -294,7 +321,7 @@ class IssuerKeys:
                     documents_live_days=document_type.validity_days,
                 )
             )
-        days = {one.id: one.validity_days for one in self.catalogue.types.values()}
+        days = {one.id: one.validity_days for one in self._uses(None)}
         days |= {one.type_id: one.documents_live_days for one in ring.signers if one.type_id not in days}
         return ring.with_signers(fresh, live_days=days)
 
@@ -353,27 +380,30 @@ class CurrentDocumentSigners:
         self._clock = clock
 
     def signer_for(self, doc_type: str) -> DocumentSigner:
-        document_type = self._keys.catalogue.by_doc_type(doc_type)
+        found = self._keys.catalogue.by_doc_type(doc_type)
+        type_id = STATUS_LISTS if doc_type == STATUS_LISTS else None if found is None else found.id
         try:
-            return self._open(document_type)
+            return self._open(type_id)
         except DiptychError as error:
             if error.check != "key.missing":
                 raise
             # Replaced between a look at keys.json and the key: what is there now is its successor.
-            return self._open(document_type)
+            return self._open(type_id)
 
     def check(self) -> None:
         """Raises what a request would meet: a type without a signer, or whose key is not there or is another."""
-        for document_type in self._keys.catalogue.types.values():
-            found = self.signer_for(document_type.doc_type)
+        types = self._keys.catalogue.types.values()
+        for type_id, doc_type in [*((one.id, one.doc_type) for one in types), (STATUS_LISTS, STATUS_LISTS)]:
+            found = self.signer_for(doc_type)
             if found.signer.public_key != certificate.public_key(certificate.parse(found.chain[0])):
-                raise Refused("issuer.signer_key", f"the signer of {document_type.id} has another key than it should")
+                raise Refused("issuer.signer_key", f"the signer of {type_id} has another key than it should")
 
-    def _open(self, document_type: DocumentType | None) -> DocumentSigner:
-        found = None if document_type is None else self._keys.ring().signing(document_type.id, now=self._clock())
+    def _open(self, type_id: str | None) -> DocumentSigner:
+        found = None if type_id is None else self._keys.ring().signing(type_id, now=self._clock())
         if found is None or found.key is None:
+            what = "this document type" if type_id is None else type_id
             raise Unavailable(
-                "issuer.signer", "there is no signer for this document type: run `diptych issuer rotate-signer`"
+                "issuer.signer", f"there is no signer for {what}: run `diptych issuer rotate-signer --type`"
             )
         signer = locations.open_signer(found.key, self._keys.folder, self._keys.access)
         return DocumentSigner(signer, (found.certificate,))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.acts import PublicLog
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
+    from diptych.roles.issuer.status_model import ListCount
 
 RECORDING_SECONDS = 10.0
 """How long a request waits for the log: less than `Limits.total_seconds`, so that its client is told."""
@@ -152,6 +153,15 @@ class IssuerRoom:
         keys.end_emergency(now=datetime.now(UTC))
         return found
 
+    def status_lists(self, folder: Path) -> "Sequence[ListCount]":
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        location = read_issuer(folder).database or folder / issuer_folder.DATABASE
+        with DatabaseIssuerStore(open_database(location, ROLE)).transaction() as state:
+            return state.status.counts()
+
     def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":
         from diptych.adapters import issuer_folder
         from diptych.adapters.storage.engine import open_database
@@ -163,7 +173,7 @@ class IssuerRoom:
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import functools
         import os
-        from datetime import UTC, datetime
+        from datetime import UTC, datetime, timedelta
 
         from diptych.adapters import issuer_folder, journal
         from diptych.adapters.catalogue_files import load_catalogue
@@ -173,6 +183,7 @@ class IssuerRoom:
         from diptych.adapters.storage.engine import open_database, preload
         from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
         from diptych.roles.issuer.service import Issuer
+        from diptych.roles.issuer.status_model import Publication
         from diptych.web import one_request
         from diptych.web.admin import build_admin
         from diptych.web.issuer.server import build_server, check_ready
@@ -207,14 +218,19 @@ class IssuerRoom:
                 request_key=issuer_folder.read_request_key(folder),
                 log=open_log(),
                 proving_signers=proving_signers,
+                publication=Publication(
+                    timedelta(seconds=settings.status_seconds), timedelta(seconds=settings.status_lifetime_seconds)
+                ),
             )
 
         def sweep() -> None:
             open_issuer().sweep(datetime.now(UTC))
 
         def look_after() -> None:
-            sweep()
-            open_issuer().record_waiting()  # last: a log that is down keeps nobody from deleting
+            try:
+                open_issuer().record_waiting()  # first: what stands in the log by now is published below
+            finally:
+                sweep()  # a log that is down keeps nobody from deleting, nor lists from being published
 
         listener = one_request.listen(host or settings.host, settings.port if port is None else port)
         counters = Counters()
@@ -237,7 +253,7 @@ class IssuerRoom:
             doors,
             limits=one_request.Limits(),
             chore=look_after,
-            chore_seconds=60.0,
+            chore_seconds=min(60.0, settings.status_seconds),
             announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
             journal=written,
         )

@@ -127,10 +127,12 @@ class VerifierRoom:
 
         from diptych.adapters import journal, verifier_folder
         from diptych.adapters.counters import Counters
+        from diptych.adapters.http.status_lists import HttpStatusLists
         from diptych.adapters.provers.verifier_pool import VerifierPool
         from diptych.adapters.shared_outcomes import SharedOutcomes
         from diptych.adapters.storage.verifier import open_verifier_store
         from diptych.roles.verifier.service import Verifier
+        from diptych.roles.verifier.statuses import StatusChecks
         from diptych.web import one_process, one_request, workers
         from diptych.web.admin import build_admin
         from diptych.web.verifier.server import build_server
@@ -177,6 +179,7 @@ class VerifierRoom:
                 stopwatch=time.perf_counter,
                 checks_a_minute=workers.share(settings.checks_a_minute, settings.workers, number),
                 outcomes=None if line is None else SharedOutcomes(line),
+                statuses=StatusChecks(HttpStatusLists()),
             )
 
             def take_on(found: "verifier_folder.OpenedFolder") -> None:

@@ -104,7 +104,8 @@ class WalletRoom:
         import os
 
         from diptych.adapters.http.lines import HttpIssuerLine, HttpVerifierLine
+        from diptych.adapters.http.status_lists import HttpStatusLists
         from diptych.adapters.provers.prover import DisposableProver
         from diptych.roles.wallet.service import Wallet
 
-        return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom)
+        return Wallet(store, HttpIssuerLine(), HttpVerifierLine(), DisposableProver(), os.urandom, HttpStatusLists())

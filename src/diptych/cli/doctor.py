@@ -135,7 +135,7 @@ def _examine_issuer(folder: Path, now: datetime, found: "list[Finding]") -> None
     from diptych.adapters import checkup, issuer_folder
     from diptych.adapters.catalogue_files import load_catalogue
     from diptych.adapters.issuer_keys import TRUST, CurrentDocumentSigners, IssuerKeys
-    from diptych.formats.mdoc.trust import parse_trust
+    from diptych.formats.mdoc.trust import STATUS_LISTS, parse_trust
 
     settings = config.read_issuer(folder)
     found.append(checkup.good("settings", "the settings are in order"))
@@ -148,13 +148,14 @@ def _examine_issuer(folder: Path, now: datetime, found: "list[Finding]") -> None
         found += checkup.certificates({f"root {number}": der for number, der in enumerate(trust.roots, 1)}, now=now)
         keys = IssuerKeys(folder, settings.url, catalogue, _token_access())
         signers = CurrentDocumentSigners(keys, lambda: now)
-        for document_type in catalogue.types.values():
+        types = [(one.id, one.doc_type) for one in catalogue.types.values()]
+        for type_id, doc_type in [*types, (STATUS_LISTS, STATUS_LISTS)]:
             with checkup.noting(found):
-                signer = signers.signer_for(document_type.doc_type)
-                name = f"signer of {document_type.id}"
+                signer = signers.signer_for(doc_type)
+                name = f"signer of {type_id}"
                 found += checkup.certificates({name: signer.chain[0]}, now=now)
                 found.append(checkup.key_pair(name, signer.signer.public_key, signer.chain[0]))
-                if signer.chain[0] not in trust.signers.get(document_type.doc_type, ()):
+                if signer.chain[0] not in trust.signers.get(doc_type, ()):
                     found.append(
                         checkup.wrong("issuer.trust", f"{name} is not in trust.json: wallets will refuse its documents")
                     )

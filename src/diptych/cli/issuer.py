@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diptych import config
-from diptych.cli import issuer_keys
+from diptych.cli import issuer_keys, issuer_status
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit
 
@@ -18,6 +18,7 @@ issuer.command()(issuer_keys.signers)
 issuer.command("rotate-signer")(issuer_keys.rotate_signer)
 issuer.command("rotate-root")(issuer_keys.rotate_root)
 issuer.command()(issuer_keys.emergency)
+issuer.command("status-lists")(issuer_status.status_lists)
 
 PUBLIC_KEY = "log.pub.pem"
 LogPolicy = Annotated[

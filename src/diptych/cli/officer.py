@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.cli import officer_standing
+from diptych.cli.officer_standing import Issuer, OfficerFolder
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit, progress
 
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
     from diptych.roles.officer.model import Approval
 
 officer = typer.Typer(name="officer", help="Approve orders for documents at the counter.", no_args_is_help=True)
+officer.command("suspend")(officer_standing.suspend)
+officer.command("reinstate")(officer_standing.reinstate)
+officer.command("revoke")(officer_standing.revoke)
 
-OfficerFolder = Annotated[Path, typer.Option("--officer", help="The officer's folder, made by `officer init`.")]
 OwnTypes = Annotated[Path | None, typer.Option("--officer", help="An officer's folder that adds document types.")]
-Issuer = Annotated[str | None, typer.Option("--issuer", help="The issuer's URL; otherwise the folder's own setting.")]
 TypeId = Annotated[str, typer.Argument(metavar="TYPE", help="A document type; `officer types` lists them.")]
 Specimen = Annotated[bool, typer.Option("--specimen", help="Fill it with the data of an invented person.")]
 
@@ -102,7 +105,10 @@ def _read(path: Path) -> bytes:
 
 
 def _as_json(approval: "Approval") -> dict[str, object]:
+    from diptych.formats import base64url
+
     return {
+        "order": base64url.encode(approval.order_id),
         "offer": approval.offer.link(),
         "tx_code": approval.tx_code.reveal().decode(),
         "documents": list(approval.documents),
@@ -114,11 +120,15 @@ def _as_json(approval: "Approval") -> dict[str, object]:
 def _show(approval: "Approval", file: Path) -> None:
     import segno
 
+    from diptych.formats import base64url
+
     link = approval.offer.link()
     segno.make(link, error="l").terminal(sys.stdout, compact=True, border=2)
     typer.echo(f"Approved: {', '.join(approval.documents)}")
     for name in approval.left_out:
         typer.echo(f"Left out, since nothing in it would be true: {name}")
+    typer.echo(f"Order: {base64url.encode(approval.order_id)}")
+    typer.echo("  Write this number into the case file: with it what is issued can be suspended or revoked.")
     typer.echo(f"Redeem before: {approval.expires_at:%Y-%m-%d %H:%M} UTC")
     typer.echo(f"{file.name} still holds the person's data in the clear: delete it when it is no longer needed.")
     typer.echo("\nFor the wallet, as the code above or as this link:")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from diptych.protocols.reading.files import LogFiles
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
+    from diptych.roles.issuer.status_model import ListCount
     from diptych.roles.officer.service import Officer
     from diptych.roles.trustee.service import TrusteePolicy
     from diptych.roles.verifier.model import Verdict
@@ -73,6 +74,10 @@ class Rooms(Protocol):
 
     def issuer_trust(self, folder: Path) -> bytes:
         """The trust file of an issuer's folder."""
+        ...
+
+    def status_lists(self, folder: Path) -> "Sequence[ListCount]":
+        """How large the crowd is in each of an issuer's status lists, the oldest first."""
         ...
 
     def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":

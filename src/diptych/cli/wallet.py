@@ -5,7 +5,7 @@ moves are in `wallet_life`.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from diptych.roles.wallet.ports import Prover
     from diptych.roles.wallet.presenting import Consent
     from diptych.roles.wallet.receiving import OfferPreview
+    from diptych.roles.wallet.service import Wallet
+    from diptych.roles.wallet.statuses import DocumentStatus
 
 wallet = typer.Typer(name="wallet", help="Hold documents, and answer verifiers with no more than is asked.")
 wallet.info.no_args_is_help = True
@@ -142,13 +144,15 @@ def list_documents(context: typer.Context, folder: Folder = None, as_json: AsJso
 
     opened = door.open_wallet(context, folder)
     holdings = opened.list(now=door.now())
+    statuses = _statuses(opened)
 
     def say() -> None:
-        words.show_list(holdings)
+        words.show_list(holdings, statuses)
         wallet_life.show_standing(opened)
 
+    documents = [{**words.holding_as_json(one), "status": statuses.get(one.document.id)} for one in holdings]
     emit(
-        {"documents": [words.holding_as_json(holding) for holding in holdings], **wallet_life.standing_as_json(opened)},
+        {"documents": documents, **wallet_life.standing_as_json(opened)},
         as_json=as_json,
         prose=say,
     )
@@ -159,8 +163,21 @@ def show(context: typer.Context, document: Which, folder: Folder = None, as_json
     """Show what one document says."""
     from diptych.cli import wallet_words as words
 
-    holding = door.open_wallet(context, folder).show(document, now=door.now())
-    emit(words.document_as_json(holding), as_json=as_json, prose=lambda: words.show_document(holding))
+    opened = door.open_wallet(context, folder)
+    holding = opened.show(document, now=door.now())
+    # Of all documents: whoever watches the line does not see which one is looked at.
+    statuses = _statuses(opened)
+
+    def say() -> None:
+        words.show_document(holding)
+        words.show_statuses([holding], statuses)
+
+    emit({**words.document_as_json(holding), "status": statuses.get(holding.document.id)}, as_json=as_json, prose=say)
+
+
+def _statuses(opened: "Wallet") -> "Mapping[str, DocumentStatus]":
+    with door.working("Asking for the lists that say what still stands"):
+        return opened.statuses(now=door.now())
 
 
 @wallet.command("present")

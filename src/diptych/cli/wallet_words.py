@@ -14,12 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from diptych import config
+from diptych.cli import wallet_status_words
 from diptych.formats.strict_json import Json
 from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.roles.wallet.model import Event, HistoryEntry, Holding, Names, Outcome
 from diptych.roles.wallet.planning import Disclosure, Mechanism, Plan
 from diptych.roles.wallet.presenting import Sent
 from diptych.roles.wallet.receiving import OfferPreview, Received
+from diptych.roles.wallet.statuses import DocumentStatus
 from diptych.roles.wallet.values import to_json
 
 FORMAT = "mso_mdoc"
@@ -89,8 +91,8 @@ def show_received(received: Received, holdings: Sequence[Holding]) -> None:
         _console().print(line)
 
 
-def show_list(holdings: Sequence[Holding]) -> None:
-    """Documents, one a line."""
+def show_list(holdings: Sequence[Holding], statuses: Mapping[str, DocumentStatus] | None = None) -> None:
+    """Documents, one a line; `statuses` by document id, where they were asked for."""
     if not holdings:
         _console().print("This wallet is empty. Take an offer with: diptych wallet accept LINK")
         return
@@ -102,10 +104,11 @@ def show_list(holdings: Sequence[Holding]) -> None:
             Text(clean(document.configuration_id), style="dim"),
             _day(document.valid_until),
             f"{holding.copies_left} of {holding.copies}",
-            _standing(holding),
+            _standing(holding, (statuses or {}).get(document.id)),
         )
     _console().print(table)
     show_lost(holdings)
+    show_statuses(holdings, statuses or {})
 
 
 def show_document(holding: Holding) -> None:
@@ -339,7 +342,17 @@ def show_lost(holdings: Sequence[Holding]) -> None:
         _console().print(line)
 
 
-def _standing(holding: Holding) -> Text:
+def show_statuses(holdings: Sequence[Holding], statuses: Mapping[str, DocumentStatus]) -> None:
+    """What its issuer suspended or revoked, and what the person can do."""
+    wallet_status_words.show(
+        holdings, statuses, {holding.document.id: called(holding.document.names) for holding in holdings}
+    )
+
+
+def _standing(holding: Holding, status: DocumentStatus | None) -> Text:
+    said = None if status is None else wallet_status_words.short(status)
+    if said is not None:
+        return said
     if holding.lost_at is not None:
         return Text("to be renewed" if holding.is_due else "no longer counts", style="bold red")
     if not holding.is_valid:

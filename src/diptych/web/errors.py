@@ -30,6 +30,8 @@ STATUS_BY_CHECK = {
     BODY_TOO_LARGE: 413,
     WRONG_MEDIA_TYPE: 415,
     "presentation.unknown": 404,
+    "status.no_list": 404,
+    "status.historical": 501,  # status list draft, clause 8.4
 }
 STATUS_BY_CODE = {
     NOT_AUTHORIZED: 401,  # RFC 6750 3.1

@@ -1,6 +1,7 @@
-"""The issuer's desk over HTTP: `POST {issuer}/orders` with a signed order as its body (docs/spec/order.md).
+"""The issuer's desk over HTTP: `POST {issuer}/orders` with a signed order, `/standings` with how one stands.
 
-An answer is either the desk's decision, or it is not known whether the order arrived; nothing in between.
+Both are in docs/spec/issuer-api.md. An answer is either the desk's decision, or it is not known whether the message
+arrived; nothing in between.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import httpx
 from diptych.adapters.http.lines import HttpLine
 from diptych.errors import DiptychError, FormatError, Refused, Unavailable
 from diptych.formats import strict_json
+from diptych.formats.order import standing
 from diptych.formats.order.signed import MEDIA_TYPE
 from diptych.protocols.oauth.url import parse_url
 from diptych.roles.wallet.ports import Answer
@@ -22,32 +24,41 @@ class HttpOrderDesk:
     """`OrderDesk` of the issuer at `issuer`, an https URL, or an http one of this machine."""
 
     def __init__(self, issuer: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        self._orders = parse_url(issuer).text.rstrip("/") + "/orders"
+        place = parse_url(issuer).text.rstrip("/")
+        self._orders, self._standings = place + "/orders", place + "/standings"
         self._line = HttpLine(transport)
 
     def submit(self, signed_order: bytes) -> None:
-        # No redirects: the order goes to the issuer that was named, and nowhere else.
+        self._post(self._orders, signed_order, MEDIA_TYPE, "approve the same file again to try again")
+
+    def declare(self, signed_standing: bytes) -> bool:
+        again = "say the same again to try again"
+        answer = self._post(self._standings, signed_standing, standing.MEDIA_TYPE, again)
+        try:
+            return strict_json.member(strict_json.parse_object(answer.body), "in_force", bool) is True
+        except FormatError as error:
+            raise Unavailable("desk.answer", f"the issuer's answer cannot be read; {again}") from error
+
+    def _post(self, url: str, body: bytes, media_type: str, again: str) -> Answer:
+        # No redirects: it goes to the issuer that was named, and nowhere else.
         try:
             answer = self._line.post(
-                self._orders,
-                signed_order,
-                headers={"Content-Type": MEDIA_TYPE},
+                url,
+                body,
+                headers={"Content-Type": media_type},
                 max_bytes=MAX_ANSWER_BYTES,
                 total_seconds=TIMEOUT_SECONDS,
             )
         except (Unavailable, FormatError) as error:  # no answer, or one without an end
-            raise Unavailable(
-                "desk.unreachable", "the issuer did not answer; approve the same file again to try again"
-            ) from error
+            raise Unavailable("desk.unreachable", f"the issuer did not answer; {again}") from error
         if not 200 <= answer.status < 300:
-            raise _error(answer)
+            raise _error(answer, again)
+        return answer
 
 
-def _error(answer: Answer) -> DiptychError:
+def _error(answer: Answer, again: str) -> DiptychError:
     if answer.status >= 500 or answer.status == httpx.codes.TOO_MANY_REQUESTS:
-        return Unavailable(
-            "desk.unavailable", "the issuer cannot take orders now; approve the same file again to try again"
-        )
+        return Unavailable("desk.unavailable", f"the issuer cannot take orders now; {again}")
     return Refused("desk.refused", f"the issuer refused the order ({answer.status}): {_reason(answer)}")
 
 

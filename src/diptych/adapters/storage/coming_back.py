@@ -18,6 +18,9 @@ _ORDERS = sa.table("orders", sa.column("order_id"), sa.column("state"), sa.colum
 _REFRESH = sa.table("refresh_grants", sa.column("order_id"), sa.column("wrap_renewal"))
 _INCIDENTS = sa.table("incidents", sa.column("order_id"), sa.column("kind"), sa.column("at"))
 
+_LISTS = sa.table("status_lists", sa.column("number"), sa.column("cwt"), sa.column("jwt"), sa.column("issued_at"))
+STATUS_LISTS_APART = 1000
+
 # What only short-lived tokens and codes open, and the tokens themselves.
 _OF_ISSUER = (
     "DELETE FROM access_grants",
@@ -69,9 +72,22 @@ def make_void(location: Location, *, keep_renewals: bool, now: datetime) -> Void
             ).rowcount
             dead = sa.select(_ORDERS.c.order_id).where(_ORDERS.c.state == OrderState.VOID)
             connection.execute(sa.delete(_REFRESH).where(_REFRESH.c.order_id.in_(dead)))
+            _begin_status_list(connection)
     finally:
         engine.dispose()
     return Voided(voided, renewable)
+
+
+def _begin_status_list(connection: sa.Connection) -> None:
+    """A list in which no index was given: which ones were given in the old lists since, is forgotten.
+
+    It is published before anything is issued, because its version is as old as can be. Lists may have been begun since,
+    so its number is far from theirs.
+    """
+    last = connection.execute(sa.select(_LISTS).order_by(_LISTS.c.number.desc()).limit(1)).first()
+    if last is not None and last.issued_at > 0:
+        number = last.number + STATUS_LISTS_APART
+        connection.execute(sa.insert(_LISTS).values(number=number, cwt=b"", jwt=b"", issued_at=0))
 
 
 def end_questions(location: Location) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import IntegrityError
 
 from diptych.adapters.storage.engine import hold, hold_rows, insert_unless_there, transaction
+from diptych.adapters.storage.issuer_status import METADATA, DatabaseStatusBook
 from diptych.errors import Conflict
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
@@ -31,7 +32,7 @@ from diptych.roles.issuer.model import (
 
 ROLE = "issuer"
 
-_METADATA = sa.MetaData()
+_METADATA = METADATA
 _ORDERS = sa.Table(
     "orders",
     _METADATA,
@@ -153,6 +154,7 @@ class DatabaseIssuerStore:
             connection.execute(sa.update(_ORDERS).where(is_closed, ~opened_by_token).values(sealed_full=None))
             connection.execute(sa.delete(_BATCHES).where(_BATCHES.c.expires_at <= moment))
             connection.execute(sa.delete(_ENROLMENTS).where(_ENROLMENTS.c.valid_until <= moment))
+            DatabaseStatusBook(connection).forget(now)
             # Last: whoever uses one of these again waits for the sweep, which then waits for nobody.
             connection.execute(sa.delete(_USED_ONCE).where(_USED_ONCE.c.expires_at <= moment))
 
@@ -199,6 +201,7 @@ class _DatabaseTransaction:
         self._connection = connection
         self._held: set[bytes] = set()
         """The orders whose rows are locked."""
+        self.status = DatabaseStatusBook(connection)
 
     def order(self, order_id: bytes) -> StoredOrder | None:
         found = self._order_where(_ORDERS.c.order_id == order_id)

@@ -98,6 +98,8 @@ class DocumentType:
     single-use copies, each valid for at most `validity_days`. `proofs` are the ids of the short-lived types that are
     ordered along with this one; those are `renewable`. `layout` is what the fast suite signs of it, in this order, the
     holder secret last and unnamed; None for a type that it does not sign. `layout_rules` derive some of that.
+    With `status_list` each copy names its place in a status list: for what lives long; what is renewed every few days
+    needs none, and would be recognisable by it.
     """
 
     id: str
@@ -112,6 +114,7 @@ class DocumentType:
     attributes: tuple[Attribute, ...]
     layout: Layout | None = None
     layout_rules: Mapping[str, Derived] = field(default_factory=dict)
+    status_list: bool = False
 
     def attribute(self, identifier: str) -> Attribute | None:
         """The attribute of that identifier, if the type has it."""

@@ -35,7 +35,7 @@ _DOTTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _TYPE_KEYS = ("id", "doc_type", "namespace", "names", "standard", "copies", "validity_days", "renewable", "attributes")
-_TYPE_OPTIONAL = ("proofs", "fast_suite")
+_TYPE_OPTIONAL = ("proofs", "fast_suite", "status_list")
 _ATTRIBUTE_KEYS = (
     ("identifier", "the name on the wire"),
     ("kind", "what its values look like"),
@@ -138,7 +138,10 @@ def _document_type(table: TomlTable, problems: _Problems) -> DocumentType | None
         attributes,
         signed,
         rules,
+        "status_list" in table and _boolean(table, "status_list", "status_list", problems),
     )
+    if found.renewable and found.status_list:
+        problems.add("status_list", "a renewable type has none: short validity stands in, and an index is recognisable")
     return None if problems.lines else found
 
 

@@ -4,7 +4,7 @@ This is what issuing costs once an order is open, and what `diptych bench issuer
 decided before, in `service`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from diptych.crypto.entropy import Entropy
@@ -14,6 +14,7 @@ from diptych.formats.catalogue.model import DocumentType
 from diptych.formats.catalogue.values import check_values
 from diptych.formats.mdoc.issue import prepare
 from diptych.formats.order.documents import OrderedDocument
+from diptych.formats.status_list.reference import StatusReference
 from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED
 from diptych.roles.issuer.ports import DocumentSigner
 from diptych.roles.issuer.tokens import start_of_day
@@ -27,8 +28,12 @@ def sign_copies(
     document_signer: DocumentSigner,
     now: datetime,
     entropy: Entropy,
+    references: Callable[[int, datetime], Sequence[StatusReference]] | None = None,
 ) -> tuple[bytes, ...]:
-    """An encoded IssuerSigned for each key; `Refused` where the order allows no such document today."""
+    """An encoded IssuerSigned for each key; `Refused` where the order allows no such document today.
+
+    `references` gives as many places in status lists as there are copies, which expire then.
+    """
     try:
         attributes = check_values(
             document_type, {identifier: value.reveal() for identifier, value in document.attributes.items()}
@@ -60,4 +65,8 @@ def sign_copies(
         valid_from=signed,
         valid_until=valid_until,
     )
-    return tuple(original.copy(device_key, entropy=entropy) for device_key in device_keys)
+    places = [None] * len(device_keys) if references is None else references(len(device_keys), valid_until)
+    return tuple(
+        original.copy(device_key, entropy=entropy, status=status)
+        for device_key, status in zip(device_keys, places, strict=True)
+    )

@@ -22,6 +22,7 @@ from diptych.roles.issuer.model import (
     RefreshGrant,
     StoredOrder,
 )
+from diptych.roles.issuer.status_fakes import MemoryStatusBook
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,10 +38,12 @@ class _Tables:
     acts: dict[tuple[bytes, int], QueuedAct] = field(default_factory=dict)
     batches: dict[tuple[bytes, bytes], KeptBatch] = field(default_factory=dict)
     enrolments: dict[tuple[bytes, str], Enrolment] = field(default_factory=dict)
+    status: MemoryStatusBook = field(default_factory=MemoryStatusBook)
 
     def copy(self) -> "_Tables":
+        orders = dict(self.orders)
         return _Tables(
-            dict(self.orders),
+            orders,
             dict(self.access),
             dict(self.refresh),
             dict(self.seen),
@@ -48,6 +51,7 @@ class _Tables:
             dict(self.acts),
             dict(self.batches),
             dict(self.enrolments),
+            self.status.copy(orders.keys()),
         )
 
 
@@ -93,6 +97,7 @@ class MemoryIssuerStore:
                     del tables.orders[order.order_id]
                 else:
                     tables.orders[order.order_id] = _without_what_nothing_opens(order, tables, now)
+            state.status.forget(now)
 
     def redeemed_orders(self, *, after: bytes, most: int) -> Sequence[RedeemedOrder]:
         found = [
@@ -119,6 +124,10 @@ class _MemoryTransaction:
 
     def __init__(self, tables: _Tables) -> None:
         self.tables = tables
+
+    @property
+    def status(self) -> MemoryStatusBook:
+        return self.tables.status
 
     def order(self, order_id: bytes) -> StoredOrder | None:
         return self.tables.orders.get(order_id)

@@ -6,6 +6,7 @@ Nothing here opens anything: every wrap needs the code or token that only the ci
     REDEEMED --first use of its tokens--> CLOSED          (from here on the code opens nothing)
     OFFERED, REDEEMED --fifth wrong transaction code--> VOID
     any --reuse of a superseded refresh token--> VOID     (nothing opens it any more)
+    any --revoked by an officer, and public--> VOID       (see `standings`)
 """
 
 from dataclasses import dataclass, field
@@ -155,3 +156,5 @@ REFRESH_REUSE = "refresh-token-reuse"
 TRIES_EXHAUSTED = "transaction-code-guessed"
 RESTORED = "database-came-back"
 """The order was open in a database that came back from a backup: what happened to it since then is forgotten."""
+UNLOGGED_STANDING = "standing-without-act"
+"""What was issued before there was a log was suspended, reinstated or revoked: no label leads to that act."""

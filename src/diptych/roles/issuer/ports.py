@@ -20,6 +20,7 @@ from diptych.roles.issuer.model import (
     RefreshGrant,
     StoredOrder,
 )
+from diptych.roles.issuer.status_ports import StatusBook
 
 
 class IssuerTransaction(Protocol):
@@ -89,6 +90,11 @@ class IssuerTransaction(Protocol):
         """Remember a 32-byte value until `expires_at`. False if it was remembered already."""
         ...
 
+    @property
+    def status(self) -> StatusBook:
+        """Status lists and standings, in this transaction."""
+        ...
+
     def record(self, incident: Incident) -> None:
         """Keep an incident for the operator."""
         ...
@@ -120,6 +126,7 @@ class IssuerStore(Protocol):
         - access tokens, batches and remembered values past their time;
         - offered and void orders past theirs, and every order past `renewable_until`, with all their tokens and acts,
           once all of these are recorded;
+        - what `StatusBook.forget` says;
         - the code wraps of a redeemed order whose code has expired;
         - the full ciphertext of every order that neither a code wrap nor an access token can open any more;
         - enrolments past their `valid_until`.
@@ -166,7 +173,7 @@ class DocumentSigners(Protocol):
     """The signing keys, one per document type, so that no document can pass for one of another type."""
 
     def signer_for(self, doc_type: str) -> DocumentSigner:
-        """The signer of `doc_type`. `Unavailable` if its key cannot be reached."""
+        """The signer of `doc_type`, or of `STATUS_LISTS`. `Unavailable` if its key cannot be reached."""
         ...
 
 

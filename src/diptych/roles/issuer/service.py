@@ -6,15 +6,18 @@ incidents it caused. Who asks is a DPoP key; the clock and randomness are argume
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import PublicKey, SoftwareSigner
-from diptych.errors import Conflict, DiptychError, FormatError, Refused, VerificationError
+from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable, VerificationError
 from diptych.formats import base64url, strict_json
 from diptych.formats.catalogue.model import Catalogue, DocumentType
 from diptych.formats.jose import jwk
+from diptych.formats.order import standing
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import open_part
 from diptych.formats.order.signed import parse_signed_order, verify_signed_order
@@ -46,12 +49,16 @@ from diptych.protocols.openid4vci.metadata import (
 )
 from diptych.protocols.openid4vci.nonce import NonceResponse
 from diptych.protocols.openid4vci.token import GRANT_TYPES, TokenRequest
-from diptych.roles.issuer.acts import PublicLog, is_open, mark_recorded, record_waiting
+from diptych.roles.issuer import standings
+from diptych.roles.issuer.acts import PublicLog, is_open, mark_recorded, record, record_waiting
 from diptych.roles.issuer.batches import issue_batch
 from diptych.roles.issuer.copies import sign_copies
 from diptych.roles.issuer.model import NONCE_LIFETIME_SECONDS, OrderState, StoredOrder
 from diptych.roles.issuer.ports import DocumentSigners, IssuerStore, IssuerTransaction, ProvingSigners
 from diptych.roles.issuer.proving import proving_configurations, proving_type, sign_credential
+from diptych.roles.issuer.standings import StandingReceipt, check_stands, come_into_force, is_public, queue_act
+from diptych.roles.issuer.status_lists import StatusLists, served
+from diptych.roles.issuer.status_model import Publication
 from diptych.roles.issuer.tokens import (
     OpenedOrder,
     OrderKeys,
@@ -97,6 +104,7 @@ class Issuer:
     """Where acts are recorded before anything is handed out; None for an issuer that was told to do without."""
     proving_signers: ProvingSigners | None = field(default=None, repr=False)
     """The keys of the fast suite; without them, its credentials are not on offer."""
+    publication: Publication = field(default_factory=Publication)
 
     def metadata(self) -> IssuerMetadata:
         """What wallets read first (OpenID4VCI 1.0, 12.2)."""
@@ -200,7 +208,8 @@ class Issuer:
            of this type, in the part that this token opens; and it still fits the catalogue. The documents are signed,
            and the act is queued: or the same request came before, and there they are.
         5. The act stands in the public log, verified under our own policy. Meanwhile no transaction is open.
-        6. In one transaction: the order is not void by now; the token is confirmed, and what it was exchanged for ends.
+        6. In one transaction: the order is not void or suspended by now; the token is confirmed, and what it was
+           exchanged for ends.
 
         Until 6., nothing was handed out, and whatever fails can be asked for again, by this token or by a new one.
         Without a log there is no act: 4. and 6. are one.
@@ -241,6 +250,7 @@ class Issuer:
             order = mark_recorded(state, opened.order.order_id, batch.waiting)
             if not is_open(order):
                 raise no_access()
+            check_stands(state, opened.order.order_id, is_token_request=False)
             confirm_access(state, opened.grant)
             acts = state.acts(opened.order.order_id)
         return CredentialResponse(batch.credentials, batch.recorded(acts, receipts[-1]))
@@ -250,14 +260,50 @@ class Issuer:
         if self.log is not None:
             record_waiting(self.store, self.log)
 
+    def accept_standing(self, body: bytes, *, now: datetime, entropy: Entropy) -> StandingReceipt:
+        """Keep what an officer says about an order, with its act; see `standings`. Said again, it is the same."""
+        verified = standing.verify(standing.parse(body), officers=self.officers, expected_issuer=self.url, now=now)
+        with self.store.transaction() as state:
+            receipt = standings.accept(state, verified)
+            act = None
+            if receipt.is_new and self.log is not None:
+                act = queue_act(state, receipt.standing, policy_hash=self.log.policy_hash, now=now, entropy=entropy)
+        if act is not None and self.log is not None:
+            # It was taken, and stays queued whatever the log answers: it comes into force once it stands there.
+            with suppress(Unavailable):
+                record(self.store, self.log, act)
+        return receipt
+
+    def status_list(self, number: int, *, media_type: str) -> bytes:
+        """The present version of a status list, as everybody gets it."""
+        with self.store.transaction() as state:
+            return served(state.status, number, media_type=media_type)
+
+    def publish_status_lists(self, *, now: datetime) -> None:
+        """Let what was said come into force, and publish new versions, if their time has come."""
+        with self.store.transaction() as state:
+            state.status.hold()
+            if state.status.numbers() and not self.status_lists.is_due(state.status, now=now):
+                return
+            for waiting in state.status.waiting():
+                if is_public(state, waiting):
+                    come_into_force(state, waiting)
+            self.status_lists.publish(state.status, now=now)
+
     def check(self) -> None:
         """Raises `Unavailable` if the issuer cannot work now."""
         with self.store.transaction():
             pass
 
     def sweep(self, now: datetime) -> None:
-        """Delete what can no longer be used; run it every minute."""
+        """Delete what can no longer be used, and publish what is to be known; run it every minute."""
         self.store.forget_expired(now)
+        self.publish_status_lists(now=now)
+
+    @property
+    def status_lists(self) -> StatusLists:
+        """The lists that say which of the documents issued here do not stand."""
+        return StatusLists(self.url, self.signers, self.publication)
 
     @property
     def _batch_size(self) -> int:
@@ -299,9 +345,22 @@ class Issuer:
         # OpenID4VCI 1.0, 8.3: the issuer may decide to issue fewer than there are keys.
         device_keys = keys.public_keys[: document_type.copies]
 
-        def sign(_: IssuerTransaction, __: OpenedOrder, document: OrderedDocument) -> tuple[bytes, ...]:
+        def sign(state: IssuerTransaction, opened: OpenedOrder, document: OrderedDocument) -> tuple[bytes, ...]:
+            places = None
+            if document_type.status_list:
+                places = partial(
+                    self.status_lists.references, state.status, opened.order.order_id, now=now, entropy=entropy
+                )
             signer = self.signers.signer_for(document_type.doc_type)
-            return sign_copies(document_type, document, device_keys, document_signer=signer, now=now, entropy=entropy)
+            return sign_copies(
+                document_type,
+                document,
+                device_keys,
+                document_signer=signer,
+                now=now,
+                entropy=entropy,
+                references=places,
+            )
 
         return _Wanted(document_type, tuple(jwk.thumbprint(key) for key in device_keys), keys.nonces, sign)
 

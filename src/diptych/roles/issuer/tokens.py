@@ -33,6 +33,7 @@ from diptych.roles.issuer.model import (
     StoredOrder,
 )
 from diptych.roles.issuer.ports import IssuerTransaction
+from diptych.roles.issuer.standings import check_stands
 
 TOKEN_BYTES = 32
 
@@ -76,6 +77,7 @@ def redeem_code(
         raise _wrong_code()
     if order.code_wrap_full is None or order.code_wrap_renewal is None:
         raise _wrong_code()
+    check_stands(state, order.order_id, is_token_request=True)
     # 2. OpenID4VCI 1.0, 6.3: absent is `invalid_request`, wrong is `invalid_grant`.
     if request.tx_code is None:
         raise FormatError(
@@ -121,6 +123,7 @@ def refresh(
     if order.renewable_until is None or order.renewable_until <= now:
         raise _wrong_code()
     _use_proof_once(state, proof)
+    check_stands(state, order.order_id, is_token_request=True)
     # 2.
     if grant.wrap_renewal is None:
         _void(state, order, REFRESH_REUSE, now)
@@ -165,6 +168,7 @@ def use_access_token(state: IssuerTransaction, access_token: Secret, proof: Dpop
         # RFC 9449 7.1: the key of the proof is the key of the token.
         raise VerificationError("token.binding", "this access token is bound to another key", code=NOT_AUTHORIZED)
     _use_proof_once(state, proof)
+    check_stands(state, order.order_id, is_token_request=False)
     keys = OrderKeys(
         None
         if grant.wrap_full is None

@@ -12,6 +12,7 @@ class MemoryDesk:
 
     def __init__(self) -> None:
         self.orders: list[bytes] = []
+        self.standings: list[bytes] = []
         self._fail: Literal["before", "after"] | None = None
 
     def fail_once(self, when: Literal["before", "after"]) -> None:
@@ -26,6 +27,13 @@ class MemoryDesk:
             self.orders.append(signed_order)
         if fail == "after":
             raise Unavailable("desk", "the issuer's answer was lost")
+
+    def declare(self, signed_standing: bytes) -> bool:
+        if self._fail is not None:
+            self._fail = None
+            raise Unavailable("desk", "the issuer cannot be reached")
+        self.standings.append(signed_standing)
+        return True
 
 
 class MemoryAttempts:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from diptych.crypto import sealing
 from diptych.crypto.entropy import Entropy
+from diptych.formats.order.standing import Standing
 from diptych.private import Personal, Secret
 from diptych.protocols.openid4vci.offer import CredentialOffer
 
@@ -36,12 +37,23 @@ class Attempt:
 class Approval:
     """An order that the issuer has. `offer` and `tx_code` go to the citizen on two ways, and are kept nowhere."""
 
+    order_id: bytes
+    """By this the order is found again: it goes into the case file, and opens nothing."""
     offer: CredentialOffer = field(repr=False)
     tx_code: Secret
     documents: tuple[str, ...]
     left_out: tuple[str, ...]
     """Proofs that would say nothing: nothing in them is true."""
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the issuer knows of an order from now on. Not in force: its act does not stand in the public log yet."""
+
+    order_id: bytes
+    standing: Standing
+    is_in_force: bool
 
 
 def replayable(seed: Secret) -> Entropy:

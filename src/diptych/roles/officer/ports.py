@@ -17,6 +17,12 @@ class OrderDesk(Protocol):
         """
         ...
 
+    def declare(self, signed_standing: bytes) -> bool:
+        """Hand over how an order stands (`formats/order/standing`); whether it is in force. Durable at the issuer on
+        return; to say the same again changes nothing. Errors as for `submit`.
+        """
+        ...
+
 
 class Attempts(Protocol):
     """Attempts whose end is not known yet, by the fingerprint of what was approved."""

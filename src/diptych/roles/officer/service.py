@@ -21,9 +21,11 @@ from diptych.formats.order.codes import new_code, new_tx_code
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.order.sealed import seal_order
 from diptych.formats.order.signed import officer_fingerprint, sign_order
+from diptych.formats.order.standing import Standing, StandingOrder
+from diptych.formats.order.standing import sign as sign_standing
 from diptych.private import Personal, Secret
 from diptych.protocols.openid4vci.offer import CredentialOffer, TxCode
-from diptych.roles.officer.model import Approval, Attempt, OrderFile, replayable
+from diptych.roles.officer.model import Approval, Attempt, Declared, OrderFile, replayable
 from diptych.roles.officer.order_file import parse_order_file, with_files
 from diptych.roles.officer.ports import Attempts, OrderDesk
 
@@ -66,6 +68,18 @@ class Officer:
         self.attempts.forget(fingerprint)
         return approval
 
+    def declare(self, order_id: bytes, standing: Standing, reason: str, *, now: datetime) -> Declared:
+        """Suspend, reinstate or revoke what was issued under an order. After `Unavailable`, say the same again."""
+        said = StandingOrder(
+            order_id=order_id,
+            issuer=self.issuer,
+            officer=officer_fingerprint(self.signer.public_key),
+            standing=standing,
+            reason=reason,
+            said_at=now.replace(microsecond=0),
+        )
+        return Declared(order_id, standing, self.desk.declare(sign_standing(said, signer=self.signer)))
+
     def _attempt(self, fingerprint: bytes, now: datetime, entropy: Entropy) -> Attempt:
         # An attempt as old as its offer's life would place an expired order.
         self.attempts.forget_before(now - self.offer_lifetime + timedelta(seconds=1))
@@ -105,7 +119,7 @@ class Officer:
         names = tuple(document.type_id for document in documents)
         offer = CredentialOffer(self.issuer, names, code, TxCode(self.tx_code_length, "numeric", TX_CODE_DESCRIPTION))
         signed_order = sign_order(order, signer=self.signer).encode()
-        return Approval(offer, tx_code, names, left_out, expires_at), signed_order
+        return Approval(order.order_id, offer, tx_code, names, left_out, expires_at), signed_order
 
     def _documents(
         self, written: OrderFile, document_type: DocumentType, files: Mapping[str, bytes], day: date

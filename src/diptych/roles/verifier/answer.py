@@ -16,6 +16,7 @@ from diptych.formats.mdoc.device_response import DeviceResponse, Document, parse
 from diptych.formats.mdoc.trust import IssuerTrust, verify_signer
 from diptych.formats.mdoc.verify import verify_document
 from diptych.formats.mdoc.zk_document import ZkDocument
+from diptych.formats.status_list.reference import StatusReference
 from diptych.private import Personal
 from diptych.protocols.openid4vp import dcql
 from diptych.protocols.openid4vp.response import Response
@@ -32,6 +33,8 @@ class Expected:
     trust: IssuerTrust
     reader_key: SoftwareSigner = field(repr=False)
     now: datetime
+    check_status: Callable[[StatusReference], None] | None = field(default=None, repr=False)
+    """Raises unless the document there stands. Without it, none that names a status is believed."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,8 @@ def _verify_shown(
     """The values shown, once all of this holds:
 
     1. There is room to check it now.
-    2. The document is believed (`mdoc.verify`): signer pinned for the docType, digests, dates, device, our transcript.
+    2. The document is believed (`mdoc.verify`): signer pinned for the docType, digests, dates, device, our transcript,
+       and its status, if it has one.
     3. It shows exactly what was asked for: what was not asked for is not wanted either.
     4. Expected values are the expected ones, to the byte.
     """
@@ -166,6 +170,7 @@ def _verify_shown(
         expected_doc_type=alternative.doc_type,
         now=expected.now,
         reader_key=expected.reader_key,
+        check_status=expected.check_status,
     )
     # 3. Device-signed elements are the wallet's own word, and never asked for.
     wanted = {(alternative.namespace, claim.identifier) for claim in alternative.claims}

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import Signer, generate_signer
@@ -27,6 +28,7 @@ from diptych.roles.verifier.model import Event, Presentation, Session, State, Ve
 from diptych.roles.verifier.outcomes import Measured, MemoryOutcomes, Outcome
 from diptych.roles.verifier.policy import Policy
 from diptych.roles.verifier.ports import Outcomes, ProofVerifier, VerifierStore
+from diptych.roles.verifier.statuses import StatusChecks
 
 ID_CHARACTERS = 32
 SECRET_BYTES = 32
@@ -108,6 +110,7 @@ class Verifier:
         stopwatch: Callable[[], float],
         checks_a_minute: int = MAX_CHECKS_A_MINUTE,
         outcomes: Outcomes | None = None,
+        statuses: StatusChecks | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._parties: Sequence[tuple[datetime, VerifierParty]] = ((ALWAYS, party),)
@@ -119,6 +122,7 @@ class Verifier:
         self._stopwatch = stopwatch
         self._rate = RateBound(checks_a_minute)
         self._outcomes = MemoryOutcomes() if outcomes is None else outcomes
+        self._statuses = statuses
 
     def take_on(
         self,
@@ -198,7 +202,9 @@ class Verifier:
         answer = _open(posted, session, request, now)
         # 3.
         presentation = self._store.advance(presentation_id, Event.ANSWER, now=now)
-        expected = Expected(self._policy(presentation), request.transcript(), self._trust, session.key, now)
+        trust, statuses = self._trust, self._statuses
+        check_status = None if statuses is None else partial(statuses.check, trust=trust, now=now)
+        expected = Expected(self._policy(presentation), request.transcript(), trust, session.key, now, check_status)
         # 4.
         started = self._stopwatch()
         try:
@@ -255,6 +261,8 @@ class Verifier:
         """What no request triggers: called by the server from time to time."""
         self._store.forget_expired(now)
         self._outcomes.forget_expired(now)
+        if self._statuses is not None:
+            self._statuses.refresh(trust=self._trust, now=now)
 
     def _unfinished(self, found_id: str, now: datetime) -> Result:
         presentation = self._store.presentation(found_id)

@@ -4,6 +4,7 @@
 call each. The clock is an argument, the outside world is in the ports.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,7 @@ from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
 from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received, Receiving, is_due
 from diptych.roles.wallet.returning import Returning
 from diptych.roles.wallet.signers import lost_signers, lost_since
+from diptych.roles.wallet.statuses import DocumentStatus, StatusSource, document_statuses
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Wallet:
     verifier_line: VerifierLine
     prover: Prover
     entropy: Entropy
+    status_source: StatusSource | None = None
+    """Without one, how documents stand is not known."""
 
     def set_trust(self, issuers: bytes, verifiers: bytes, log: bytes | None = None) -> None:
         """Whom to believe from now on: the contents of `trust.json`, `verifier-trust.json` and the log's policy.
@@ -95,6 +99,10 @@ class Wallet:
         """One document (by id, or by type if there is one of it) with its attributes."""
         contents = Contents(self.store.read())
         return _holding(contents, contents.document(wanted), now, with_attributes=True)
+
+    def statuses(self, *, now: datetime) -> Mapping[str, DocumentStatus]:
+        """How documents that name a status list stand, by id; asks for whole lists. See `statuses`."""
+        return document_statuses(Contents(self.store.read()), self.status_source, now=now)
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """What was received, shown, declined and refused, the latest first."""

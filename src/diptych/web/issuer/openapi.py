@@ -2,6 +2,9 @@
 
 from diptych.formats.order.signed import MAX_BYTES as MAX_ORDER_BYTES
 from diptych.formats.order.signed import MEDIA_TYPE as ORDER
+from diptych.formats.order.standing import MAX_BYTES as MAX_STANDING_BYTES
+from diptych.formats.order.standing import MEDIA_TYPE as STANDING
+from diptych.formats.status_list.token import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
 from diptych.protocols.openid4vci.token import GRANT_TYPES
 from diptych.web.described import Description, Responses, Schema
@@ -33,6 +36,8 @@ def _errors(*statuses: int, headers: Schema | None = None) -> Responses:
         401: "The token or its proof is not accepted",
         403: "True, and not allowed",
         409: "Another order has this id",
+        404: "There is no such thing here",
+        501: "Nobody is told how it was before",
         413: "The body is too long",
         415: "Another media type is expected",
         503: "Nothing is wrong with the request: try again later",
@@ -86,7 +91,7 @@ TOKEN = Description(
             ),
             _DPOP_NONCE,
         ),
-        **_errors(400, 413, 415, headers=_DPOP_NONCE),
+        **_errors(400, 403, 413, 415, headers=_DPOP_NONCE),
     },
     request={
         "parameters": [_PROOF],
@@ -129,7 +134,7 @@ CREDENTIAL = Description(
                 "application/jwt": {"schema": _TEXT},
             },
         },
-        **_errors(400, 401, 413, 415, headers=_DPOP_NONCE),
+        **_errors(400, 401, 403, 413, 415, headers=_DPOP_NONCE),
     },
     request={
         "parameters": [
@@ -171,6 +176,36 @@ ORDERS = Description(
             "required": True,
             "content": {ORDER: {"schema": {"type": "string", "format": "binary", "maxLength": MAX_ORDER_BYTES}}},
         }
+    },
+)
+STANDINGS = Description(
+    "How an order stands: suspended, reinstated or revoked, signed by an officer (docs/spec/issuer-api.md)",
+    {
+        201: _answer(
+            "Known from now on", _object(["order"], order=_TEXT, standing=_TEXT, in_force={"type": "boolean"})
+        ),
+        200: _answer("Known already", _object(["order"], order=_TEXT, standing=_TEXT, in_force={"type": "boolean"})),
+        **_errors(400, 403, 409, 413, 415),
+    },
+    status=201,
+    request={
+        "requestBody": {
+            "required": True,
+            "content": {STANDING: {"schema": {"type": "string", "format": "binary", "maxLength": MAX_STANDING_BYTES}}},
+        }
+    },
+)
+STATUS_LIST = Description(
+    "A status list as it is now (draft-ietf-oauth-status-list, clause 8)",
+    {
+        200: {
+            "description": "The list, as a CWT or as a JWT",
+            "content": {
+                CWT_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+                JWT_MEDIA_TYPE: {"schema": _TEXT},
+            },
+        },
+        **_errors(404, 501),
     },
 )
 HEALTH = Description(

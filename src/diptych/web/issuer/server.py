@@ -13,7 +13,8 @@ import diptych
 from diptych.adapters.journal import Journal, Role
 from diptych.crypto.entropy import Entropy
 from diptych.errors import DiptychError, FormatError, Unavailable, VerificationError
-from diptych.formats.order import signed
+from diptych.formats.mdoc.trust import STATUS_LISTS
+from diptych.formats.order import signed, standing
 from diptych.private import Secret
 from diptych.protocols.oauth import dpop, form
 from diptych.protocols.oauth import metadata as oauth_metadata
@@ -22,11 +23,14 @@ from diptych.protocols.oauth.token import MAX_TOKEN_CHARACTERS
 from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vci import credential, metadata, token
 from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, ORDERS_PATH, TOKENS_PATH, Issuer
+from diptych.roles.issuer.standings import STANDINGS_PATH
+from diptych.roles.issuer.status_lists import LISTS_PATH
 from diptych.web import errors
 from diptych.web.admin import alive
 from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE, render_error
 from diptych.web.issuer import openapi
+from diptych.web.issuer.status_lists import add_status_lists
 from diptych.web.requests import media_type, read_any_body, read_body
 
 JSON = "application/json"
@@ -56,10 +60,12 @@ def build_server(
         (url + NONCES_PATH, "POST", endpoints.nonce, openapi.NONCE),
         (url + CREDENTIALS_PATH, "POST", endpoints.credential, openapi.CREDENTIAL),
         (url + ORDERS_PATH, "POST", endpoints.orders, openapi.ORDERS),
+        (url + STANDINGS_PATH, "POST", endpoints.standings, openapi.STANDINGS),
         (url + "/health", "GET", endpoints.health, openapi.HEALTH),
         (url + "/ready", "GET", endpoints.ready, openapi.READY),
     ):
         add_endpoint(application, parse_url(path).path, method, handler, description)
+    add_status_lists(application, parse_url(url + LISTS_PATH).path, endpoints.issuer)
     return application
 
 
@@ -70,6 +76,7 @@ def check_ready(open_issuer: Callable[[], Issuer]) -> None:
         issuer.check()
         for document_type in issuer.catalogue.types.values():
             issuer.signers.signer_for(document_type.doc_type)
+        issuer.signers.signer_for(STATUS_LISTS)
     except DiptychError as error:
         raise _not_ours_to_tell(error) from error
 
@@ -85,20 +92,20 @@ class _Endpoints:
         self._clock = clock
         self._entropy = entropy
 
-    def _issuer(self) -> Issuer:
+    def issuer(self) -> Issuer:
         try:
             return self._open_issuer()
         except DiptychError as error:
             raise _not_ours_to_tell(error) from error
 
     async def metadata(self) -> Response:
-        return Response(self._issuer().metadata().encode(), media_type=JSON)
+        return Response(self.issuer().metadata().encode(), media_type=JSON)
 
     async def server_metadata(self) -> Response:
-        return Response(self._issuer().authorization_server_metadata().encode(), media_type=JSON)
+        return Response(self.issuer().authorization_server_metadata().encode(), media_type=JSON)
 
     async def token(self, request: Request) -> Response:
-        issuer, now = self._issuer(), self._clock()
+        issuer, now = self.issuer(), self._clock()
         try:
             body = await read_body(request, max_bytes=token.MAX_REQUEST_BYTES, media_types=[form.MEDIA_TYPE])
             tokens = issuer.issue_tokens(
@@ -110,14 +117,14 @@ class _Endpoints:
         return self._with_dpop_nonce(response, issuer, now)
 
     async def nonce(self, request: Request) -> Response:
-        issuer, now = self._issuer(), self._clock()
+        issuer, now = self.issuer(), self._clock()
         await read_any_body(request, max_bytes=MAX_NONCE_REQUEST_BYTES)
         nonce = issuer.c_nonce(now=now, entropy=self._entropy)
         # OpenID4VCI 1.0, 7.2: and a nonce for the DPoP proof that comes next.
         return self._with_dpop_nonce(Response(nonce.encode(), media_type=JSON, headers=NO_STORE), issuer, now)
 
     async def credential(self, request: Request) -> Response:
-        issuer, now = self._issuer(), self._clock()
+        issuer, now = self.issuer(), self._clock()
         try:
             access_token, proof = _access_token(request), _dpop(request)
             is_encrypted = media_type(request) == credential.ENCRYPTED_MEDIA_TYPE
@@ -143,7 +150,12 @@ class _Endpoints:
 
     async def orders(self, request: Request) -> Response:
         body = await read_body(request, max_bytes=signed.MAX_BYTES, media_types=[signed.MEDIA_TYPE])
-        receipt = self._issuer().accept_order(body, now=self._clock())
+        receipt = self.issuer().accept_order(body, now=self._clock())
+        return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
+
+    async def standings(self, request: Request) -> Response:
+        body = await read_body(request, max_bytes=standing.MAX_BYTES, media_types=[standing.MEDIA_TYPE])
+        receipt = self.issuer().accept_standing(body, now=self._clock(), entropy=self._entropy)
         return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
 
     async def health(self) -> Response:
