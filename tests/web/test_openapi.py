@@ -33,6 +33,7 @@ from diptych.crypto.signing import generate_signer
 from diptych.errors import DiptychError
 from diptych.formats import base64url
 from diptych.formats.order.signed import MEDIA_TYPE as ORDER
+from diptych.formats.order.standing import MEDIA_TYPE as STANDING
 from diptych.formats.tlog.entry import ActorClass, parse_entry
 from diptych.private import Secret
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
@@ -73,7 +74,7 @@ QUIET = settings(
     deadline=None, database=None, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck)
 )
 BYTES = st.binary(max_size=2000)
-for name in (ORDER, submission.MEDIA_TYPE):
+for name in (ORDER, STANDING, submission.MEDIA_TYPE):
     media_type(name, BYTES)
 media_type("application/jwt", st.text(max_size=200).map(str.encode))
 
