@@ -50,6 +50,9 @@ class DirectDesk:
     def submit(self, signed_order: bytes) -> None:
         self._issuer.accept_order(signed_order, now=_now())
 
+    def declare(self, signed_standing: bytes) -> bool:
+        return self._issuer.accept_standing(signed_standing, now=_now(), entropy=os.urandom).standing.is_in_force
+
 
 def approve_everybody(
     folder: Path, people: Sequence[Person], desk: OrderDesk, over_http: int, told: Callable[[dict[str, object]], None]
