@@ -21,6 +21,7 @@ from diptych.formats.record.sealing import (
     check_share,
     open_agency_half,
     open_record,
+    seal_record,
     unmask_share,
 )
 from diptych.private import Secret
@@ -301,3 +302,47 @@ def test_an_envelope_that_holds_another_length_than_a_share_is_no_share() -> Non
     short = hpke.seal(WORLD.agency_recipient.public_key, bytes(31), info=info)
     with pytest.raises(VerificationError, match=r"record\.agency_half"):
         open_agency_half(short, recipient=WORLD.agency_recipient, record_id=RECORD.record_id, number=1, epoch=1)
+
+
+KEYS = [hpke.generate_recipient() for _ in range(7)]
+
+
+@given(st.data())
+@settings(max_examples=10, deadline=None)
+def test_any_k_of_any_n_open_and_no_fewer(data: st.DataObject) -> None:
+    threshold = data.draw(st.integers(2, 4))
+    count = data.draw(st.integers(2 * threshold - 1, len(KEYS)))
+    indices = sorted(data.draw(st.sets(st.integers(1, 255), min_size=count, max_size=count)))
+    base = WORLD.trustee_set.trustees[0]
+    holders = tuple(
+        replace(base, index=index, recipient=key.public_key) for index, key in zip(indices, KEYS, strict=False)
+    )
+    trustees = replace(WORLD.trustee_set, threshold=threshold, trustees=holders, spares=())
+    fresh = seal_record(
+        CONTENT,
+        trustees=trustees,
+        retention="identity-15y",
+        signer=WORLD.officer_signer,
+        sealer=WORLD.officer.certificate.officer,
+        predecessor=None,
+        entropy=os.urandom,
+    )
+    record = SEALED_RECORD.parse(fresh.signed.encode()).unverified
+    chosen = data.draw(st.lists(st.sampled_from(indices), min_size=threshold, max_size=threshold, unique=True))
+    shares = {
+        index: unmask_share(
+            record.quorum.slot_of(index).envelope,
+            mask=fresh.masks[index],
+            recipient=KEYS[indices.index(index)],
+            record_id=record.record_id,
+            number=1,
+            epoch=1,
+            index=index,
+            share_hash=record.quorum.hash_of(index),
+        )
+        for index in chosen
+    }
+    assert open_record(record, shares=shares, agency_half=half_of(fresh)) == CONTENT
+    shares.popitem()
+    with pytest.raises(Refused, match=r"sharing\.too_few"):
+        open_record(record, shares=shares, agency_half=half_of(fresh))
