@@ -166,7 +166,7 @@ def test_the_content_is_what_our_code_reads_and_writes() -> None:
 def test_a_stranger_makes_the_inputs_of_a_lookup() -> None:
     tag = "diptych civil status 1"
     made = [
-        [tag, name, "MARIE", day, "29019"]
+        [tag, name, "MARIE", day, "29019", ""]
         for day in ("1984-05-17", "1984", "1984-*")
         for name in ("LEGOFFDUPONT", "DASTARAC")
     ]

@@ -55,7 +55,7 @@ STATE = LookupState(
 
 
 def asked(status: CivilStatus = MARIE, **changed: object) -> tuple[BlindedRequest, UnverifiedStatement[LookupRequest]]:
-    inputs = lookup_inputs(status, places=Places(), entropy=os.urandom)
+    inputs = lookup_inputs(status, places=Places())
     blinded = lookup_prf.blind(inputs, purpose=PURPOSE, entropy=os.urandom)
     request = LookupRequest(
         WORLD.officer.certificate.officer,

@@ -56,7 +56,7 @@ def vector() -> dict[str, object]:
         },
         "deposit": {"signed": deposit.encode().hex(), "prekey": key(prekey.recipient)},
         "opening": {"request": request.encode().hex(), "reply": key(reply), "answers": answers},
-        "civil_status_inputs": [one.reveal().hex() for one in lookup_inputs(MARIE, places=Places(), entropy=bytes)],
+        "civil_status_inputs": [one.reveal().hex() for one in lookup_inputs(MARIE, places=Places())],
     }
 
 

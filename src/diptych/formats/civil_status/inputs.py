@@ -3,7 +3,6 @@
 What becomes of them is left to `crypto/lookup_prf`; they never leave the workstation.
 """
 
-from diptych.crypto.entropy import Entropy
 from diptych.formats import cbor
 from diptych.formats.civil_status.model import BirthDate, CivilStatus
 from diptych.formats.civil_status.names import family_name, given_name
@@ -17,29 +16,26 @@ INDEXED = (0, 1, 4, 5)
 """Positions whose tags are put into the index."""
 
 _TAG = "diptych civil status 1"
-_RANDOM_BYTES = 32
 
 
-def lookup_inputs(status: CivilStatus, *, places: Places, entropy: Entropy) -> tuple[Personal[bytes], ...]:
-    """The inputs at positions 0 to 5; random ones where none applies. `FormatError` for what cannot be normalised."""
+def lookup_inputs(status: CivilStatus, *, places: Places) -> tuple[Personal[bytes], ...]:
+    """The inputs at positions 0 to 5; `FormatError` for what cannot be normalised."""
     family = family_name(status.family_name.reveal())
-    usage = None if status.usage_name is None else family_name(status.usage_name.reveal())
+    usage = family if status.usage_name is None else family_name(status.usage_name.reveal())
     given = given_name(next(iter(status.given_names.reveal()), ""))
     date = status.birth_date.reveal()
     place = birth_place(status.birth_place.reveal(), date.earliest, places)
-    found: list[Personal[bytes]] = []
-    for text in _dates(date):
-        for name in (family, None if usage == family else usage):
-            if name is None or text is None:
-                found.append(Personal(cbor.encode([_TAG, entropy(_RANDOM_BYTES)])))
-            else:
-                found.append(Personal(cbor.encode([_TAG, name, given, text, place])))
-    return tuple(found)
+    # Where there is no other name, the second of a pair says so of the same person, and not something random: whoever
+    # sees two requests for one person, or a hit, sees the same pattern whether there is one or not.
+    names = ((family, ""), (usage, "only name" if usage == family else ""))
+    return tuple(
+        Personal(cbor.encode([_TAG, name, given, text, place, mark])) for text in _dates(date) for name, mark in names
+    )
 
 
-def _dates(birth_date: BirthDate) -> tuple[str | None, str | None, str | None]:
+def _dates(birth_date: BirthDate) -> tuple[str, str, str]:
     """As it is known; as it would be known otherwise; and that, seen from the other side."""
     year = f"{birth_date.year:04}"
     if birth_date.is_complete:
         return birth_date.encode(), year, f"{year}-*"
-    return year, f"{year}-*", None
+    return year, f"{year}-*", f"{year}-0"
