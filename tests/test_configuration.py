@@ -15,6 +15,7 @@ ENOUGH = {
     "verifier": 'url = "https://verifier.example"\nport = 8102\n',
     "log": 'url = "https://log.example"\nport = 8103\n',
     "witness": 'url = "https://witness.example"\nport = 8104\n',
+    "registry": 'url = "https://registry.example"\nport = 8105\nlog_policy = "log.policy"\n',
     "trustee": 'name = "A"\nurl = "https://trustee.example"\nport = 8106\n',
 }
 READ = {
@@ -23,6 +24,7 @@ READ = {
     "verifier": config.read_verifier,
     "log": config.read_log,
     "witness": config.read_witness,
+    "registry": config.read_registry,
     "trustee": config.read_trustee,
 }
 EVERY = [(role, name) for role in config.ROLES for name in config.settings_of(role)]

@@ -327,6 +327,36 @@ class TrusteeSettings:
     admin_port: Annotated[int, _ADMIN_PORT] = 0
 
 
+@dataclass(frozen=True)
+class RegistrySettings:
+    """A registry with the agency's key service. What it asks before it answers stands in its policy.toml."""
+
+    url: Annotated[str, Setting(Url(), "Where officers and wallets reach it.")]
+    port: Annotated[int, _PORT]
+    log_policy: Annotated[
+        Path,
+        Setting(File(), "The policy of the public log (c2sp.org/tlog-policy): nothing happens without its receipt."),
+    ]
+    log: Annotated[
+        str | None, Setting(Url(), "Where the log takes acts, if not where its line in `log_policy` says.")
+    ] = None
+    log_key: Annotated[
+        str, Setting(Text(), "The key that signs what is recorded: a file in the folder, or `pkcs11:...`.")
+    ] = "log.key.pem"
+    agency_key: Annotated[
+        str, Setting(Text(), "The certifying key, for commands alone: a file in the folder, or `pkcs11:...`.")
+    ] = "agency.key.pem"
+    service_key: Annotated[
+        str, Setting(Text(), "The key that signs the key service's answers: a file in the folder, or `pkcs11:...`.")
+    ] = "service.key.pem"
+    host: Annotated[str, _HOST] = "127.0.0.1"
+    database: Annotated[Path | Secret | None, _DATABASE] = None
+    tls_certificate: Annotated[Path | None, _TLS_CERTIFICATE] = None
+    tls_key: Annotated[Path | None, _TLS_KEY] = None
+    behind_proxy: Annotated[bool, _BEHIND_PROXY] = False
+    admin_port: Annotated[int, _ADMIN_PORT] = 0
+
+
 ROLES: Mapping[str, type] = {
     "officer": OfficerSettings,
     "issuer": IssuerSettings,
@@ -334,6 +364,7 @@ ROLES: Mapping[str, type] = {
     "log": LogSettings,
     "witness": WitnessSettings,
     "trustee": TrusteeSettings,
+    "registry": RegistrySettings,
 }
 
 
@@ -365,6 +396,11 @@ def read_witness(folder: Path) -> WitnessSettings:
 def read_trustee(folder: Path) -> TrusteeSettings:
     """The settings of the trustee's folder, or `FormatError`."""
     return _served(_read_role("trustee", TrusteeSettings, folder))
+
+
+def read_registry(folder: Path) -> RegistrySettings:
+    """The settings of the registry's folder, or `FormatError`."""
+    return _served(_read_role("registry", RegistrySettings, folder))
 
 
 def settings_of(role: str) -> Mapping[str, tuple[Setting, object]]:
@@ -463,7 +499,9 @@ def _read_role(role: str, build: Callable[..., _T], folder: Path) -> _T:
     return build(**values)
 
 
-_Served = TypeVar("_Served", IssuerSettings, VerifierSettings, LogSettings, WitnessSettings, TrusteeSettings)
+_Served = TypeVar(
+    "_Served", IssuerSettings, VerifierSettings, LogSettings, WitnessSettings, TrusteeSettings, RegistrySettings
+)
 
 
 def _served(settings: _Served) -> _Served:

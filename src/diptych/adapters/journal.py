@@ -40,6 +40,7 @@ class Role(StrEnum):
     LOG = "log"
     WITNESS = "witness"
     TRUSTEE = "trustee"
+    REGISTRY = "registry"
 
 
 class Event(StrEnum):
@@ -91,6 +92,13 @@ class Endpoint(StrEnum):
     STYLE = "style"
     ADD_CHECKPOINT = "add_checkpoint"
     TRUSTEE = "trustee"
+    TAGS = "tags"
+    ENROLMENTS = "enrolments"
+    RECORDS = "records"
+    REQUESTS = "requests"
+    OUTCOMES = "outcomes"
+    TRUSTEE_SET = "trustee_set"
+    ACT = "act"
     KEPT_CHECKPOINT = "kept_checkpoint"
     OFFICERS = "officers"
     REVOCATIONS = "revocations"

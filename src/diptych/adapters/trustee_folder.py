@@ -36,8 +36,8 @@ LOG_POLICY, AGENCY, POLICY = "log-policy", "agency.pem", "policy.toml"
 AUDITORS, COURTS, MONTHS = "auditors", "courts", "months"
 MAX_BYTES = 1024 * 1024
 
-DEFAULT_POLICY = """\
-# What this trustee asks before it answers. docs/operations/trustee.md says what each line means.
+HOLDER_POLICY = """\
+# What is asked here before anything is answered (docs/operations/trustee.md).
 # A change counts from the next start on; have it logged (policy_changed) before it does.
 
 waiting_hours = {waiting_hours}      # a new officer's, from the publication of the certificate
@@ -62,12 +62,17 @@ citizens_own = true
 # courts = ["assizes"]
 # max_deferral_days = 365
 # approval = true
+"""
 
+DEFAULT_POLICY = (
+    HOLDER_POLICY
+    + """
 [lookup.civil-status]
 legal_bases = ["enrolment", "reissue", "correction", "citizen_request"]
 officer_a_day = 200
 agency_a_day = 20000
 """
+)
 
 
 @dataclass(frozen=True)

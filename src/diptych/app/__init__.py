@@ -8,6 +8,7 @@ from diptych.app.drill import DrillRoom
 from diptych.app.issuer import IssuerRoom
 from diptych.app.log import LogRoom
 from diptych.app.officer import OfficerRoom
+from diptych.app.registry import RegistryRoom
 from diptych.app.trustee import TrusteeRoom
 from diptych.app.verifier import VerifierRoom
 from diptych.app.wallet import WalletRoom
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from diptych.formats.catalogue.model import Catalogue
 
 
-class House(OfficerRoom, IssuerRoom, VerifierRoom, LogRoom, WitnessRoom, TrusteeRoom, WalletRoom, DrillRoom):
+class House(
+    OfficerRoom,
+    IssuerRoom,
+    VerifierRoom,
+    LogRoom,
+    WitnessRoom,
+    TrusteeRoom,
+    RegistryRoom,
+    WalletRoom,
+    DrillRoom,
+):
     """Builds each role from its folder with its real adapters (`cli/rooms.py` says what is asked of it)."""
 
     def catalogue(self, officer_folder: Path | None = None) -> "Catalogue":

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from diptych.adapters.tls import TlsFiles
-    from diptych.config import IssuerSettings, LogSettings, TrusteeSettings, VerifierSettings, WitnessSettings
+    from diptych.config import (
+        IssuerSettings,
+        LogSettings,
+        RegistrySettings,
+        TrusteeSettings,
+        VerifierSettings,
+        WitnessSettings,
+    )
 
 LOOPBACK = "127.0.0.1"
 ADMIN_AT_ONCE = 2
@@ -19,7 +26,8 @@ def where(url: str, port: int) -> tuple[str, int]:
 
 
 def role_tls(
-    settings: "IssuerSettings | VerifierSettings | LogSettings | WitnessSettings | TrusteeSettings", host: str | None
+    settings: "IssuerSettings | VerifierSettings | LogSettings | WitnessSettings | TrusteeSettings | RegistrySettings",
+    host: str | None,
 ) -> "TlsFiles | None":
     """The role's TLS, if it has any; `Refused` where it would listen beyond this machine without."""
     from diptych.adapters.tls import TlsFiles, check_exposure

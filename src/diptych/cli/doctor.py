@@ -27,6 +27,7 @@ Served = (
     | config.LogSettings
     | config.WitnessSettings
     | config.TrusteeSettings
+    | config.RegistrySettings
 )
 
 WALLET_FILE = "wallet.db"
@@ -121,6 +122,8 @@ def _role_of(folder: Path) -> str | None:
         return "verifier"
     if (folder / "trustee.json").exists():
         return "trustee"
+    if (folder / "peppers").is_dir():
+        return "registry"
     for role in ("log", "witness"):
         if (folder / f"{role}.keys").exists():
             return role
@@ -280,6 +283,22 @@ def _examine_trustee(folder: Path, now: datetime, found: "list[Finding]") -> Non
     _listening(found, settings, now)
 
 
+def _examine_registry(folder: Path, now: datetime, found: "list[Finding]") -> None:
+    from diptych.adapters import checkup, log_writer, registry_folder
+
+    settings = config.read_registry(folder)
+    found.append(checkup.good("settings", "the settings are in order"))
+    with checkup.noting(found):
+        policy = log_writer.read_policy(settings.log_policy)
+        checkup.attempt(found, "policy", "the policy can be read", partial(registry_folder.read_policy, folder, policy))
+    checkup.attempt(found, "peppers", "the peppers are there", partial(registry_folder.read_peppers, folder))
+    checkup.attempt(
+        found, "recipient", "the agency's opening key is there", partial(registry_folder.read_recipient, folder)
+    )
+    _database(found, settings.database or folder / registry_folder.DATABASE, "registry")
+    _listening(found, settings, now)
+
+
 def _examine_wallet(folder: Path, now: datetime, found: "list[Finding]") -> None:
     from diptych.adapters import checkup
 
@@ -295,6 +314,7 @@ _EXAMINATIONS: Mapping[str, "Callable[[Path, datetime, list[Finding]], None]"] =
     "log": _examine_log,
     "witness": _examine_witness,
     "trustee": _examine_trustee,
+    "registry": _examine_registry,
 }
 
 

@@ -14,6 +14,7 @@ from diptych.cli.issuer import issuer
 from diptych.cli.log import log
 from diptych.cli.log_watch import monitor, tail
 from diptych.cli.officer import officer
+from diptych.cli.registry import registry
 from diptych.cli.serve import serve
 from diptych.cli.terminal import AsJson
 from diptych.cli.trustee import trustee
@@ -56,6 +57,7 @@ application.add_typer(bench)
 application.add_typer(officer)
 application.add_typer(issuer)
 application.add_typer(log)
+application.add_typer(registry)
 application.add_typer(serve)
 application.add_typer(trustee)
 application.add_typer(verifier)

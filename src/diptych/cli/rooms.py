@@ -1,7 +1,7 @@
 """What the commands ask of the roof: ready-built use-cases. `app` answers; the commands never build anything."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from diptych.cli.drill import Drilled
     from diptych.crypto.passphrase import Hardness
     from diptych.formats.catalogue.model import Catalogue
+    from diptych.formats.mandate.officer import Role
+    from diptych.formats.mandate.trustee_set import TrusteeSet
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
     from diptych.protocols.opening.holding import Review, Reviewed
@@ -232,6 +234,42 @@ class Rooms(Protocol):
 
     def serve_trustee(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a trustee until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def new_registry(
+        self,
+        folder: Path,
+        *,
+        url: str,
+        log_policy: Path,
+        log_url: str | None,
+        purposes: Sequence[str],
+        waiting_hours: int,
+        key: str | None,
+    ) -> None:
+        """Make a registry's folder, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def found_trustees(
+        self, folder: Path, cards: Sequence[Path], *, threshold: int, spares: int, progress: Callable[[str], None]
+    ) -> "TrusteeSet":
+        """Conduct the key ceremonies with the trustees of these cards, and publish the first trustee set."""
+        ...
+
+    def certify_officer(
+        self,
+        folder: Path,
+        key_file: Path,
+        *,
+        roles: "Sequence[Role]",
+        validity: timedelta,
+        progress: Callable[[str], None],
+    ) -> bytes:
+        """Certify an officer's key: logged, and shown to every holder; its fingerprint."""
+        ...
+
+    def serve_registry(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        """Run a registry until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...
 
     def log_files(self, location: str) -> "LogFiles":

@@ -39,6 +39,13 @@ def log(context: typer.Context, folder: Folder, host: Host = None, port: Port = 
 
 
 @serve.command()
+def registry(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
+    """Run a registry: it stores sealed records, and has every act on them logged before it answers."""
+    rooms: Rooms = context.obj
+    rooms.serve_registry(folder, host, port, announce=typer.echo)
+
+
+@serve.command()
 def trustee(context: typer.Context, folder: Folder, host: Host = None, port: Port = None) -> None:
     """Run a trustee: it answers what its policy allows and the public log shows."""
     rooms: Rooms = context.obj

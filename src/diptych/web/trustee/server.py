@@ -3,7 +3,6 @@
 Whoever asks is nobody's business: every message is authenticated by itself. A body is let go of with its answer.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,17 +12,15 @@ from fastapi.concurrency import run_in_threadpool
 import diptych
 from diptych.adapters.journal import Journal
 from diptych.crypto.entropy import Entropy
-from diptych.errors import FormatError
 from diptych.protocols.ceremony.channel import MAX_CHANNEL_BYTES
 from diptych.protocols.witnessing.add_checkpoint import TEXT_MEDIA_TYPE
 from diptych.roles.trustee.service import MAX_BODY_BYTES, Trustee
 from diptych.web import errors
 from diptych.web.admin import JSON, alive
+from diptych.web.bodies import absent, body_in_time, done
 from diptych.web.errors import NO_STORE
-from diptych.web.requests import read_body
 
 MEDIA_TYPE = "application/vnd.diptych.trustee+cbor"
-BODY_SECONDS = 10.0
 MAX_SET_BYTES = 4 * 1024 * 1024
 
 
@@ -66,20 +63,20 @@ class _Endpoints:
     async def kept_checkpoint(self) -> Response:
         kept = await run_in_threadpool(self._trustee.kept_checkpoint)
         if kept is None:
-            return Response(status_code=404, headers=NO_STORE)
+            return absent()
         return Response(kept.signed.encode(), headers={**NO_STORE, "Content-Type": TEXT_MEDIA_TYPE})
 
     async def officers(self, request: Request) -> Response:
         await run_in_threadpool(self._trustee.take_officer, await _body(request))
-        return _done()
+        return done()
 
     async def revocations(self, request: Request) -> Response:
         await run_in_threadpool(self._trustee.take_revocation, await _body(request), now=self._clock())
-        return _done()
+        return done()
 
     async def attestations(self, request: Request) -> Response:
         await run_in_threadpool(self._trustee.take_attestation, await _body(request))
-        return _done()
+        return done()
 
     async def ceremonies(self, request: Request) -> Response:
         body = await _body(request, max_bytes=MAX_CHANNEL_BYTES)
@@ -88,7 +85,7 @@ class _Endpoints:
 
     async def trustee_sets(self, request: Request) -> Response:
         await run_in_threadpool(self._trustee.take_set, await _body(request, max_bytes=MAX_SET_BYTES))
-        return _done()
+        return done()
 
     async def prekeys(self, request: Request) -> Response:
         return await self._answer(self._trustee.offer_prekey, request)
@@ -99,7 +96,7 @@ class _Endpoints:
     async def confirmations(self, request: Request) -> Response:
         body = await _body(request)
         await run_in_threadpool(self._trustee.confirm, body, now=self._clock(), entropy=self._entropy)
-        return _done()
+        return done()
 
     async def lookups(self, request: Request) -> Response:
         answer = await run_in_threadpool(self._trustee.look_up, await _body(request), now=self._clock())
@@ -111,7 +108,7 @@ class _Endpoints:
     async def disclosures(self, request: Request) -> Response:
         body = await _body(request)
         await run_in_threadpool(self._trustee.disclose, body, now=self._clock(), entropy=self._entropy)
-        return _done()
+        return done()
 
     async def erasures(self, request: Request) -> Response:
         return await self._answer(self._trustee.erase, request)
@@ -130,13 +127,4 @@ class _Endpoints:
 
 
 async def _body(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body, if all of it comes soon."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(request, max_bytes=max_bytes, media_types=[MEDIA_TYPE])
-    except TimeoutError as error:
-        raise FormatError("http.body_time", f"a body is sent within {BODY_SECONDS:.0f} seconds") from error
-
-
-def _done() -> Response:
-    return Response(status_code=204, headers=NO_STORE)
+    return await body_in_time(request, max_bytes=max_bytes, media_types=[MEDIA_TYPE])

@@ -1,0 +1,70 @@
+"""Conducting a ceremony: relay what everyone says, in one order, until it is over or somebody's silence has to end.
+
+The conductor can say nothing in a trustee's name. How trustees are reached is the caller's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from diptych.crypto.lookup_prf.ceremony import Outcome
+from diptych.crypto.signing import PublicKey, Signer, fingerprint
+from diptych.errors import DiptychError, Unavailable
+from diptych.protocols.ceremony.channel import Channel, Followed, follow, parse_said
+from diptych.protocols.ceremony.statements import ROUND_CLOSED, RoundClosed
+
+Ask = Callable[[int, bytes], bytes]
+"""Shows the trustee of an index a channel; what it has said. Raises what the trustee said, or `Unavailable`."""
+
+
+@dataclass(frozen=True)
+class Conducted:
+    """A ceremony that is over: what came of it, all that was said, and who did not answer, by the name of the check."""
+
+    outcome: Outcome
+    channel: Channel
+    silent: Mapping[int, str]
+
+
+def conduct(channel: Channel, *, ask: Ask, agency: Signer, now: Callable[[], datetime]) -> Conducted:
+    """Relay until the ceremony is over. A round in which nobody says anything more is closed without who is missing.
+
+    `Unavailable` "ceremony.keys" where a receiver does not even give its key: nothing can begin without it. What
+    `crypto/lookup_prf` raises when no key can come of it names who is to blame.
+    """
+    silent: dict[int, str] = {}
+    while True:
+        channel, is_new = _relay(channel, ask, silent)
+        followed = _follow(channel, agency.public_key, now())
+        if followed.is_done and not is_new:
+            assert followed.outcome is not None
+            return Conducted(followed.outcome, channel, silent)
+        if not is_new:
+            channel = _close(channel, followed, agency)
+
+
+def _relay(channel: Channel, ask: Ask, silent: dict[int, str]) -> tuple[Channel, bool]:
+    is_new = False
+    for index in channel.call.unverified.participants:
+        try:
+            said = parse_said(ask(index, channel.encode()))
+        except DiptychError as error:
+            silent[index] = error.check
+            continue
+        silent.pop(index, None)
+        heard = {one.encode() for one in channel.said}
+        new = tuple(one for one in said if one.encode() not in heard)
+        channel, is_new = replace(channel, said=(*channel.said, *new)), is_new or bool(new)
+    return channel, is_new
+
+
+def _close(channel: Channel, followed: Followed, agency: Signer) -> Channel:
+    if followed.ceremony is None:
+        names = ", ".join(map(str, followed.waits_for))
+        raise Unavailable("ceremony.keys", f"these trustees do not take part, and nothing begins without them: {names}")
+    closed = RoundClosed(fingerprint(agency.public_key), channel.call.digest, followed.round)
+    return replace(channel, said=(*channel.said, ROUND_CLOSED.sign(closed, signer=agency)))
+
+
+def _follow(channel: Channel, agency_key: PublicKey, now: datetime) -> Followed:
+    return follow(channel, agency_key=agency_key, member=None, now=now)

@@ -1,0 +1,1 @@
+"""The registry over HTTP, with the agency's key service."""
