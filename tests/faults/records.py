@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,19 +32,20 @@ def chosen(points: Sequence[T], most: int, *, kind: Callable[[T], object] = lamb
 
 def record(role: str, act: str, fault: str, *, points: Sequence[object], of: int, held: str) -> None:
     """Note a play that held at all its points, of which a whole run has `of`."""
-    place = os.environ.get(RECORDS)
-    if not place:
-        return
     kinds = Counter(str(point) for point in points)
-    line = {"role": role, "act": act, "fault": fault, "kinds": kinds, "tried": len(points), "of": of, "held": held}
-    with Path(place).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    _write({"role": role, "act": act, "fault": fault, "kinds": kinds, "tried": len(points), "of": of, "held": held})
 
 
 def note(role: str, measured: str) -> None:
     """Keep what a crowd measured, for the same page."""
+    _write({"role": role, "crowd": measured})
+    print(f"{role}: {measured}")
+
+
+def _write(found: dict[str, object]) -> None:
     place = os.environ.get(RECORDS)
     if place:
+        test = os.environ["PYTEST_CURRENT_TEST"].partition(" (")[0]
+        line = {"test": test, "date": datetime.now(UTC).date().isoformat(), **found}
         with Path(place).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"role": role, "crowd": measured}) + "\n")
-    print(f"{role}: {measured}")
+            file.write(json.dumps(line) + "\n")
