@@ -282,6 +282,11 @@ class LogSettings:
     pool_milliseconds: Annotated[
         int, Setting(Number(0, 1000), "How long acts are pooled before they go into the log together.")
     ] = 200
+    files: Annotated[
+        str, Setting(Text(), "Where its public files go: a folder within its own, or s3://BUCKET/PREFIX (extra `s3`).")
+    ] = "public"
+    s3_endpoint: Annotated[str | None, Setting(Url(), "The store of an s3:// place, where it is not Amazon's.")] = None
+    s3_region: Annotated[str, Setting(Text(), "The region of an s3:// place.")] = "us-east-1"
     label_tree_seconds: Annotated[
         int,
         Setting(

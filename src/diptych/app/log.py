@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych.app.listening import LOOPBACK, role_tls, where
-from diptych.config import SETTINGS_FILE, read_log
+from diptych.config import SETTINGS_FILE, LogSettings, read_log
 from diptych.errors import FormatError
 
 if TYPE_CHECKING:
-    from diptych.adapters.tile_folder import TileFolder
     from diptych.protocols.reading.files import LogFiles
     from diptych.roles.log.labels import LabelTrees
     from diptych.roles.log.overview import LogOverview
+    from diptych.roles.log.ports import TileStore
     from diptych.roles.log.service import Log
 
 
@@ -138,14 +138,13 @@ class LogRoom:
 @contextmanager
 def _opened_log(
     folder: Path, notice: Callable[[str, str], None]
-) -> "Iterator[tuple[Log, TileFolder, LabelTrees, LogOverview]]":
+) -> "Iterator[tuple[Log, TileStore, LabelTrees, LogOverview]]":
     """The log of a folder, with its database open and its witnesses within reach."""
     from datetime import timedelta
 
     from diptych.adapters import log_folder
     from diptych.adapters.http.witnesses import HttpWitnesses
     from diptych.adapters.storage.log import open_log_store
-    from diptych.adapters.tile_folder import TileFolder
     from diptych.roles.log.labels import LabelTrees
     from diptych.roles.log.model import contacts_of
     from diptych.roles.log.overview import LogOverview
@@ -153,8 +152,8 @@ def _opened_log(
 
     policy = log_folder.read_policy(folder)
     signers = log_folder.read_signers(folder, log_folder.LOG)
-    files = TileFolder(folder / log_folder.PUBLIC)
     settings = read_log(folder)
+    files = _tile_store(folder, settings, signers[0].name)
     store = open_log_store(settings.database or folder / log_folder.LOG_DATABASE)
     witnesses = HttpWitnesses([contact.url for contact in contacts_of(policy)])
     try:
@@ -164,3 +163,18 @@ def _opened_log(
     finally:
         witnesses.close()
         store.close()
+
+
+def _tile_store(folder: Path, settings: LogSettings, origin: str) -> "TileStore":
+    """Where the log's public files go."""
+    from diptych.adapters.tile_folder import TileFolder
+
+    if not settings.files.startswith("s3://"):
+        return TileFolder(folder / settings.files)
+    try:
+        from diptych.adapters.tile_bucket import TileBucket
+    except ImportError as error:
+        raise FormatError("log.bucket", "files in a bucket need the extra s3: pip install diptych[s3]") from error
+    bucket = TileBucket(settings.files, endpoint=settings.s3_endpoint, region=settings.s3_region)
+    bucket.claim(origin)
+    return bucket
