@@ -36,9 +36,11 @@ from diptych.protocols.depositing.deposit import ACKNOWLEDGEMENT, DEPOSIT, Ackno
 from diptych.protocols.depositing.erasure import DELETION, ERASURE_ORDER, Deletion, ErasureOrder
 from diptych.protocols.depositing.prekey import PREKEY, PREKEY_REQUEST, Prekey, PrekeyRequest
 from diptych.protocols.enrolling.enrolment import ENROLMENT, Enrolment
+from diptych.protocols.enrolling.query import RECORD_QUERY, RecordQuery
 from diptych.protocols.lookup.request import LOOKUP_ANSWER, LOOKUP_REQUEST, LookupAnswer, LookupRequest
 from diptych.protocols.lookup.tags import TAG_REQUEST, TagRequest
 from diptych.protocols.opening.answer import SHARE_ANSWER, ShareAnswer
+from diptych.protocols.opening.outcome import OPENING_OUTCOME, OpeningOutcome
 from diptych.protocols.opening.request import OPENING_REQUEST
 from tests.crypto.lookup_prf.setting import new_ceremony, seat
 from tests.registry_world import World, content_of
@@ -137,6 +139,8 @@ def specimens() -> dict[str, Specimen]:
         (CEREMONY_KEY, CeremonyKey(trustee.name, bytes(32), reply.public_key), trustee.signer),
         (CEREMONY_MESSAGE, CeremonyMessage(trustee.name, bytes(32), seat(new_ceremony())[1][0]), trustee.signer),
         (ROUND_CLOSED, RoundClosed(ids["agency"], bytes(32), Round.COMMITS), agency),
+        (RECORD_QUERY, RecordQuery(ids["officer"], record.record_id, now), officer),
+        (OPENING_OUTCOME, OpeningOutcome(ids["officer"], bytes(32), True, now), officer),
         (SHARE_ANSWER, ShareAnswer(trustee.name, bytes(32), record.record_id, 1, 1, sealed_share), trustee.signer),
     ]
     return {
@@ -151,5 +155,5 @@ NAMES = (
     "officer certificate", "officer revocation", "audit attestation", "court order", "trustee set", "record",
     "prekey request", "prekey", "deposit", "acknowledgement", "erasure order", "deletion", "enrolment",
     "lookup request", "lookup answer", "tag request", "opening request", "ceremony call", "ceremony key",
-    "ceremony message", "ceremony close", "share answer",
+    "ceremony message", "ceremony close", "record query", "opening outcome", "share answer",
 )  # fmt: skip

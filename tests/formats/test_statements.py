@@ -1,11 +1,15 @@
 """Every statement of the registry: one encoding, one purpose, one signer, and every field of it under the signature."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import diptych.formats
+import diptych.protocols
 from diptych.crypto import agreement
 from diptych.crypto.algorithms import ES256
 from diptych.crypto.signing import generate_signer
@@ -14,7 +18,7 @@ from diptych.formats import cbor
 from diptych.formats.cbor import CborKey, CborValue, FullDate, TDate
 from diptych.formats.cose import sign1
 from diptych.formats.cose.headers import X5CHAIN
-from diptych.formats.cose.statement import as_code, as_line
+from diptych.formats.cose.statement import Kind, as_code, as_line
 from tests.formats.tlog_specimen import NOW
 from tests.statements import NAMES, specimens
 
@@ -48,7 +52,9 @@ def refused(name: str, data: bytes) -> str:
 
 def flipped(value: CborValue) -> CborValue:
     """Another value of the same kind, as near as can be."""
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool):
+        return not value
+    if value is None:
         return bytes(32)
     if isinstance(value, int):
         return value + 1
@@ -67,7 +73,13 @@ def flipped(value: CborValue) -> CborValue:
     return {**value, last: flipped(value[last])}
 
 
-def test_there_is_a_specimen_of_every_kind() -> None:
+def test_there_is_a_specimen_of_every_kind_in_the_house() -> None:
+    purposes = set()
+    for room in (diptych.formats, diptych.protocols):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            members = vars(importlib.import_module(module.name)).values()
+            purposes |= {member.purpose for member in members if isinstance(member, Kind)}
+    assert purposes == {f"diptych {name} 1" for name in NAMES}
     assert tuple(specimens()) == NAMES
 
 

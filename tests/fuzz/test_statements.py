@@ -24,6 +24,7 @@ from diptych.protocols.depositing.confirmation import Confirmation, parse_confir
 from diptych.protocols.depositing.deposit import DepositSecrets, parse_deposit_secrets
 from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
 from diptych.protocols.opening.disclosure import Disclosure, parse_disclosure
+from diptych.protocols.opening.outcome import Publication, parse_publication
 from diptych.protocols.opening.request import parse_presentation
 from tests.fuzz.test_order import MUTATIONS, mutated
 from tests.registry_world import World, content_of
@@ -68,6 +69,10 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
             specimens()["ceremony call"].statement,
             (specimens()["ceremony key"].statement, specimens()["ceremony message"].statement),
         ).encode(),
+    ),
+    "publication": (
+        lambda data: parse_publication(data).encode(),
+        Publication(REQUEST, ORDER).encode(),
     ),
     "answer of the registry": (lambda data: parse_tag_answer(data).encode(), ANSWER.encode()),
 }
