@@ -327,7 +327,9 @@ def test_a_dealer_that_does_not_answer_a_complaint_is_disqualified() -> None:
     assert outcome_of(run(CEREMONY, tamper=lying)).faults == {1: "dkg.answer"}
 
     def elsewhere(message: Message) -> Message:
-        return replace(message, shares=((3, 12345),)) if isinstance(message, Answer) else message
+        # A true share, and not the one that is in question.
+        polynomial = dealing.polynomial(CEREMONY, index=1, seed=Secret(bytes([1]) * 32), held=None)
+        return replace(message, shares=((3, evaluate(polynomial, 3)),)) if isinstance(message, Answer) else message
 
     assert outcome_of(run(CEREMONY, tamper=chained(wrong_deal(1, (2,)), only(Answer, 1, elsewhere)))).faults == {
         1: "dkg.answer"
@@ -369,6 +371,19 @@ def test_an_answer_that_nobody_asked_for_changes_no_share() -> None:
     assert {outcome_of(participants, index).transcript for index in TRUSTEES} == {outcome_of(participants).transcript}
     assert outcome_of(participants).unconfirmed == {}
     assert shares_of(participants) == SHARES
+
+
+def test_a_reveal_that_was_never_committed_to_splits_nobody() -> None:
+    # Its dealer commits to nothing, and shows what it reveals to some alone: it counts for none.
+    participants, said = seat(CEREMONY)
+    said = step(participants, [message for message in said if message.sender != 5])
+    said = step(participants, said)  # silence: the round is closed, and the others reveal
+    slipped = dealing.reveal(CEREMONY, 5, (1, 2, 3))
+    said = step(participants, [*said, slipped], lambda index, m: None if m is slipped and index > 2 else m)
+    while not is_done(participants):
+        said = step(participants, said)
+    assert outcome_of(participants).unconfirmed == {}
+    assert outcome_of(participants).faults == {5: "dkg.silent"}
 
 
 def test_a_dealer_that_shows_different_people_different_things_stops_the_ceremony() -> None:
@@ -496,6 +511,12 @@ def test_a_message_of_another_ceremony_is_refused() -> None:
 )
 def test_a_ceremony_is_told_from_others_by_all_of_its_terms(change: dict[str, object]) -> None:
     assert replace(CEREMONY, **change).id != CEREMONY.id  # type: ignore[arg-type]
+
+
+def test_sharing_one_key_anew_is_told_from_sharing_another() -> None:
+    ceremony = refresh()
+    other = outcome_of(run(new_ceremony())).key
+    assert replace(ceremony, previous=other).id != ceremony.id
 
 
 def test_strangers_and_wrong_parts_are_refused() -> None:
