@@ -683,3 +683,18 @@ def test_an_answered_request_is_not_answered_for_an_officer_that_is_not_known() 
         check_answered(
             sent, state=state_of(story, officer=None), expires_at=story.world.log.now, now=story.world.log.now
         )
+
+
+def test_an_answered_request_is_not_answered_for_a_signature_that_is_not_the_officers() -> None:
+    story = Story()
+    trustee = story.world.trustees[0]
+    sent = story.world.presentation(story.fresh, story.request, story.logged, trustee)
+    forged = replace(story.request, signature=replace(story.request.signature, signature=bytes(63) + b"\x01"))
+    assert forged.digest == story.request.digest
+    with pytest.raises(VerificationError, match="signature"):
+        check_answered(
+            replace(sent, request=forged),
+            state=story.world.state(trustee),
+            expires_at=story.world.log.now,
+            now=story.world.log.now,
+        )

@@ -128,7 +128,7 @@ def decide(presentation: Presentation, *, policy: HolderPolicy, state: HolderSta
     basis = policy.legal_bases.get(request.legal_basis)
     check_officer(
         state.officer,
-        revocation=state.revocation,
+        revocation=None,  # 1.
         roles=frozenset(Role) if basis is None else frozenset((basis.role,)),
         now=now,
         waiting_time=policy.waiting_time,
