@@ -23,6 +23,8 @@ from tests.log_processes import RECORDING, LogProcesses, free_port, run
 
 SPECIMEN = template(load_catalogue().type("driving-licence"), load_catalogue(), specimen=True)
 
+ABOUT_LOG = ("issuer.log", "issuer.log_key", "log.policy", "log.answers")
+
 
 def make_issuer(folder: Path, *choice: object) -> tuple[Path, str]:
     url = f"http://127.0.0.1:{free_port()}"
@@ -106,6 +108,20 @@ def test_an_issuer_of_before_there_was_a_log_says_what_to_do_and_is_not_served(
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert refusal("issuer", "join-log", folder, "--log-policy", log.policy) == "issuer.log_set"
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_doctor_says_how_an_issuer_stands_to_its_log(tmp_path: Path, log: LogProcesses) -> None:
+    def checks(folder: Path, code: int = 0) -> dict[str, str]:
+        (examined,) = [one for one in run("doctor", folder, code=code)["examined"] if one["role"] == "issuer"]
+        return {one["check"]: one["level"] for one in examined["findings"] if one["check"] in ABOUT_LOG}
+
+    unseen, _ = make_issuer(tmp_path / "unseen", "--without-log")
+    assert checks(unseen) == {"issuer.log": "warning"}
+    settings = unseen / "settings.toml"
+    settings.write_text(settings.read_text().replace("without_log = true\n", ""))
+    assert checks(unseen, code=1) == {"issuer.log": "wrong"}
+    seen, _ = make_issuer(tmp_path / "seen", "--log-policy", log.policy)
+    assert checks(seen)["log.policy"] == checks(seen)["issuer.log_key"] == "good"
 
 
 def test_a_log_and_none_are_not_both_taken(tmp_path: Path, log: LogProcesses) -> None:

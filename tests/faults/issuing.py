@@ -1,6 +1,7 @@
 """A wallet that keeps what it sent, so that it can be sent again as it was, and an officer who does."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import httpx
 
 from diptych.adapters.catalogue_files import load_catalogue
 from diptych.adapters.keys import file
-from diptych.crypto.signing import generate_signer
+from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.formats.order.signed import MEDIA_TYPE as ORDER
 from diptych.private import Secret
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
@@ -80,10 +81,11 @@ class Citizen:
         assert self.tokens.refresh_token is not None
         return self._asks_token(RefreshTokenRequest(self.tokens.refresh_token))
 
-    def wants(self, configuration_id: str, copies: int = 1) -> Said:
+    def wants(self, configuration_id: str, copies: int = 1, *, keys: Sequence[SoftwareSigner] | None = None) -> Said:
+        """A credential request, for new device keys unless these are given again."""
         assert self.tokens is not None
         c_nonce, nonce = self._nonces()
-        keys = [generate_signer() for _ in range(copies)]
+        keys = keys or [generate_signer() for _ in range(copies)]
         proofs = [build_key_proof(key, issuer=self.wallet.url, c_nonce=c_nonce, now=datetime.now(UTC)) for key in keys]
         headers = {
             "Content-Type": "application/json",

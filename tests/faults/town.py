@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,9 @@ from diptych.roles.officer.model import Approval
 from diptych.roles.officer.order_file import template
 from diptych.roles.officer.service import Officer
 from diptych.roles.wallet.service import Wallet
+from tests import log_processes
 from tests.issuer_process import free_port
+from tests.log_processes import RECORDING, LogProcesses
 from tests.play import FakeProver
 
 PASSPHRASE = "seven seals in bronze"
@@ -42,6 +45,7 @@ class Server:
     role: str
     folder: Path
     url: str
+    environment: Mapping[str, str] | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -82,6 +86,7 @@ class Server:
                 [sys.executable, "-m", "diptych", "serve", self.role, str(self.folder)],
                 stderr=log,
                 stdout=log,
+                env=self.environment,
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
@@ -122,14 +127,20 @@ class Server:
 class Town:
     """Everybody, from `init` on. Wallets are copies of one that has just been made."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: LogProcesses | None = None) -> None:
         self.folder = folder
         ports = free_port(), free_port()
-        self.issuer = Server("issuer", folder / "issuer", f"http://127.0.0.1:{ports[0]}")
+        around = None if log is None else RECORDING
+        self.issuer = Server("issuer", folder / "issuer", f"http://127.0.0.1:{ports[0]}", around)
         self.verifier = Server("verifier", folder / "verifier", f"http://127.0.0.1:{ports[1]}")
         run("officer", "init", str(folder / "officer"), "--issuer", self.issuer.url)
         key = folder / "officer" / "officer.pub.pem"
-        run("issuer", "init", str(self.issuer.folder), "--url", self.issuer.url, "--officer-key", str(key))
+        made = ("issuer", "init", str(self.issuer.folder), "--url", self.issuer.url, "--officer-key", str(key))
+        if log is None:
+            run(*made)
+        else:
+            log_processes.run(*made, "--log-policy", log.policy)
+            log.admit(self.issuer.folder / "log.pub.pem")
         trust = self.issuer.folder / "trust.json"
         run("verifier", "init", str(self.verifier.folder), "--url", self.verifier.url, "--trust", str(trust))
         self.issuer.remember()

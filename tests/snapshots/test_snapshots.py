@@ -20,6 +20,9 @@ from diptych.adapters.storage.wallet import open_wallet_store
 from diptych.crypto.signing import load_signer
 from diptych.errors import FormatError
 from diptych.formats.order.codes import code_hash
+from diptych.formats.tlog.entry import ActType, parse_entry
+from diptych.formats.tlog.label import ChainElement
+from diptych.formats.tlog.proof import verify_receipt
 from diptych.private import Secret
 from diptych.protocols.oauth.token import RefreshTokenRequest
 from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest
@@ -27,6 +30,8 @@ from diptych.roles.issuer.model import OrderState
 from diptych.roles.verifier.model import State
 from diptych.roles.wallet.ports import Key, Kind
 from tests.issuing import NOW, Dice, TinyWallet, Town
+from tests.log_world import POLICY
+from tests.recording import recording_town
 from tests.verifying import Town as VerifierTown
 
 HERE = Path(__file__).parent
@@ -66,6 +71,22 @@ def test_an_issuers_database_is_opened_and_its_tokens_still_renew(snapshot: Snap
     tokens = TinyWallet(town).tokens(PreAuthorizedTokenRequest(code, Secret(str(said["tx_code"]).encode())))
     assert tokens.refresh_token is not None
     town.issuer.sweep(NOW + timedelta(days=400))
+
+
+def test_an_order_of_before_there_was_a_log_renews_in_public(snapshot: Snapshot) -> None:
+    folder, facts = snapshot
+    said = facts["issuer"]
+    store = DatabaseIssuerStore(open_database(folder / "issuer.sqlite", "issuer"))
+    town, _ = recording_town(store=store, entropy=Dice(99), now=NOW + timedelta(days=1))
+    wallet = TinyWallet(town)
+    wallet.key = load_signer(base64.b64decode(str(said["dpop_key"])))
+    renewed = wallet.obtain(
+        wallet.tokens(RefreshTokenRequest(Secret(str(said["refresh_token"]).encode()))), "proof-of-age"
+    )
+    assert renewed.recorded is not None
+    assert [act.counter for act in renewed.recorded.acts] == [0]
+    entry = parse_entry(verify_receipt(renewed.recorded.receipt, policy=POLICY).entry)
+    assert (entry.act_type, entry.label) == (ActType.RENEWED, ChainElement(renewed.recorded.chain).label)
 
 
 def test_a_verifiers_database_is_opened_and_says_what_it_said(snapshot: Snapshot) -> None:

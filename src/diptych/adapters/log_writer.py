@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
+
 from diptych.adapters.http.recorder import HttpRecorder
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
@@ -21,6 +23,7 @@ from diptych.protocols.oauth.url import parse_url
 
 POLICY, PUBLIC_KEY = "log.policy", "log.pub.pem"
 MAX_POLICY_BYTES = 1024 * 1024
+ASKING_SECONDS = 5.0
 
 
 def read_policy(path: Path) -> Policy:
@@ -90,6 +93,14 @@ def open_recorder(
         seconds=seconds,
         tls=tls,
     )
+
+
+def takes_acts(address: str) -> bool:
+    """Whether the log says that it does."""
+    try:
+        return httpx.get(address + "/ready", timeout=ASKING_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def names_in(settings: str) -> Sequence[str]:

@@ -122,7 +122,7 @@ def show(told: Told, console: "Console") -> None:
     """The chapter for a person at a terminal."""
     from rich.table import Table
 
-    acts = Table("act", "day", "by", "entry", "proof", title_justify="left")
+    acts = Table("act (copies)", "day", "by", "entry", "proof", title_justify="left")
     acts.title = "What the citizen finds in the public log"
     for act in told.acts:
         acts.add_row(
@@ -141,7 +141,8 @@ def show(told: Told, console: "Console") -> None:
 def _what(act: dict[str, object]) -> str:
     details = act["details"]
     assert isinstance(details, dict)
-    return f"{act['act']} {details.get('type', '')} ({details.get('count', '?')} copies)"
+    count = details.get("count")
+    return f"{act['act']} {details.get('type', '')}" + (f" ({count})" if count is not None else "")
 
 
 def _rows(value: dict[str, object], name: str) -> list[dict[str, object]]:

@@ -164,6 +164,7 @@ def _examine_issuer(folder: Path, now: datetime, found: "list[Finding]") -> None
                     )
     checkup.attempt(found, "issuer.keys", "nonce.key is there", partial(issuer_folder.read_nonce_key, folder))
     checkup.attempt(found, "issuer.keys", "request.key.pem is there", partial(issuer_folder.read_request_key, folder))
+    _public_log(found, folder, settings)
     officers = issuer_folder.read_officers(folder)
     found.append(
         checkup.good("issuer.officers", f"orders of {len(officers)} officer(s) are honoured")
@@ -178,6 +179,31 @@ def _examine_issuer(folder: Path, now: datetime, found: "list[Finding]") -> None
                 "issuer.root_key", "the root's key lies here: it is needed only to make signers. Keep it offline"
             )
         )
+
+
+def _public_log(found: "list[Finding]", folder: Path, settings: "config.IssuerSettings") -> None:
+    from diptych.adapters import checkup, log_writer
+    from diptych.adapters.keys import locations
+
+    if settings.log_policy is None:
+        found.append(
+            checkup.warning("issuer.log", "it issues without a public log: nobody can see what it issues")
+            if settings.without_log
+            else checkup.wrong("issuer.log", "no public log is named: run `diptych issuer join-log`")
+        )
+        return
+    if settings.without_log:
+        found.append(checkup.wrong("issuer.log", "`log_policy` names a log and `without_log` says that there is none"))
+    policy = log_writer.read_policy(settings.log_policy)
+    address = log_writer.address_of(policy, settings.log)
+    found.append(checkup.good("log.policy", f"it records in {log_writer.origin_of(policy)} at {address}"))
+    signer = locations.open_signer(settings.log_key, folder, _token_access())
+    checkup.attempt(found, "issuer.log_key", "the key that records can be reached", lambda: signer.public_key)
+    found.append(
+        checkup.good("log.answers", "the log takes acts")
+        if log_writer.takes_acts(address)
+        else checkup.warning("log.answers", "the log does not take acts now: nothing is issued meanwhile")
+    )
 
 
 def _examine_verifier(folder: Path, now: datetime, found: "list[Finding]") -> None:

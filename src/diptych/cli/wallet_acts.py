@@ -217,7 +217,8 @@ def _what(one: ShownAct, names: dict[str, "Names"]) -> str:
     for name in ("type", "count", "reason", "purpose", "legal_basis"):
         match name, details.get(name):
             case _, int() as count:
-                said.append(_in_language((f"{count} copies", f"{count} exemplaires")))
+                english, french = ("copy", "exemplaire") if count == 1 else ("copies", "exemplaires")
+                said.append(f"{count} {_in_language((english, french))}")
             case "type", str() as type_id:
                 said.append(words.called(names[type_id]) if type_id in names else words.clean(type_id))
             case _, str() as text:
