@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,13 +28,8 @@ from diptych.protocols.openid4vci.token import PreAuthorizedTokenRequest
 from diptych.roles.officer.fakes import MemoryAttempts
 from diptych.roles.officer.model import Approval
 from diptych.roles.officer.service import Officer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests import log_processes
+from tests.log_processes import LogProcesses, free_port
 
 
 def diptych(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,22 +76,29 @@ House().serve_issuer(Path(sys.argv[1]), None, None, lambda line: print(line, flu
 
 
 @contextmanager
-def running_issuer(folder: Path, *, is_weakened: bool = False) -> Iterator[IssuerProcess]:
-    """An issuer from `init` to SIGTERM."""
+def running_issuer(
+    folder: Path, *, is_weakened: bool = False, log: LogProcesses | None = None
+) -> Iterator[IssuerProcess]:
+    """An issuer from `init` to SIGTERM. With a log, which is started here, it records in it."""
     officer, port = generate_signer(), free_port()
     folder.mkdir(exist_ok=True)
     file.write_public_key(folder / "officer.pub.pem", officer.public_key)
     url = f"http://127.0.0.1:{port}"
-    made = diptych(
-        "issuer", "init", str(folder / "issuer"), "--url", url, "--officer-key", str(folder / "officer.pub.pem")
-    )
-    assert made.returncode == 0, made.stderr
+    init = ("issuer", "init", str(folder / "issuer"), "--url", url, "--officer-key", str(folder / "officer.pub.pem"))
+    if log is None:
+        made = diptych(*init)
+        assert made.returncode == 0, made.stderr
+    else:
+        log_processes.run(*init, "--log-policy", log.policy)
+        log.admit(folder / "issuer" / "log.pub.pem")
+        log.start()
     serving = ["-c", WEAKENED] if is_weakened else ["-m", "diptych", "serve", "issuer"]
     process = subprocess.Popen(
         [sys.executable, *serving, str(folder / "issuer")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=None if log is None else log_processes.RECORDING,
         start_new_session=True,
     )
     try:

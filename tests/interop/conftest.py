@@ -10,6 +10,7 @@ from tests.interop.peers import require_npm
 from tests.interop.report import MARKER, Recorder
 from tests.interop.town import VerifierProcess, running_verifier
 from tests.issuer_process import IssuerProcess, running_issuer
+from tests.log_processes import LogProcesses
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,9 +33,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerProcess]:
+    """It records what it issues: strangers' wallets get a member beside the credentials that they do not know."""
     require_npm()
-    with running_issuer(tmp_path_factory.mktemp("issuer")) as process:
-        yield process
+    log = LogProcesses(tmp_path_factory.mktemp("log"))
+    try:
+        with running_issuer(tmp_path_factory.mktemp("issuer"), log=log) as process:
+            yield process
+    finally:
+        log.stop()
 
 
 @pytest.fixture(scope="session")
