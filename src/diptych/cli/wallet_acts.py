@@ -219,6 +219,8 @@ def _what(one: ShownAct, names: dict[str, "Names"]) -> str:
             case _, int() as count:
                 english, french = ("copy", "exemplaire") if count == 1 else ("copies", "exemplaires")
                 said.append(f"{count} {_in_language((english, french))}")
+            case "type", "order":
+                said.append(_in_language(("everything of that offer", "tout ce que cette offre a donné")))
             case "type", str() as type_id:
                 said.append(words.called(names[type_id]) if type_id in names else words.clean(type_id))
             case _, str() as text:

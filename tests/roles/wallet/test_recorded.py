@@ -9,12 +9,15 @@ import pytest
 from diptych.errors import DiptychError, Unavailable
 from diptych.formats.tlog.act import Act, CommittedAct, batch_digest, commit
 from diptych.formats.tlog.entry import ActorClass, ActType, Entry
+from diptych.formats.tlog.evidence import Fork, verify_evidence
 from diptych.formats.tlog.label import ChainElement
 from diptych.formats.tlog.proof import LogProof
 from diptych.private import Personal, Secret
 from diptych.protocols.oauth.errors import ErrorResponse
 from diptych.protocols.openid4vci.credential import CredentialResponse, encrypt_response
 from diptych.protocols.openid4vci.recorded import KeptAct, RecordedBatch
+from diptych.protocols.reading.files import Contradicted
+from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import HeldAct
 from diptych.roles.wallet.ports import Answer
@@ -312,4 +315,9 @@ def test_a_log_that_shows_the_wallet_two_trees_of_one_size_is_caught(scene: Scen
     scene.play.issuer_end.issuer = scene.play.town.issuer
     (failure,) = scene.play.wallet.renew("proof-of-age", now=scene.play.now).failures
     assert failure.check == "wallet.log_forked"
+    # What convicts the log is kept, and told by `wallet acts` whatever the log shows by then.
+    with pytest.raises(Contradicted) as caught:
+        scene.play.new_wallet().acts(MemoryLogFiles(scene.recorder.world.files.files))
+    assert isinstance(caught.value.evidence, Fork)
+    assert verify_evidence(caught.value.evidence, policy=POLICY) == caught.value.contradiction
     assert scene.held == ALL

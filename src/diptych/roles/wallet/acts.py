@@ -13,11 +13,12 @@ from diptych.errors import Refused, Unavailable, VerificationError
 from diptych.formats.tlog.act import Act, verify_act
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.formats.tlog.entry import ActorClass, ActType
+from diptych.formats.tlog.evidence import verify_evidence
 from diptych.formats.tlog.label import ChainElement
 from diptych.formats.tlog.label_tree import VerifiedLabelTree
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, parse_policy
 from diptych.formats.tlog.proof import verify_receipt
-from diptych.protocols.reading.files import LogFiles, check_goes_on, read_checkpoint
+from diptych.protocols.reading.files import Contradicted, LogFiles, check_goes_on, read_checkpoint
 from diptych.protocols.reading.labels import Findings, FoundAct, find_acts
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Chain, HeldAct, Life
@@ -86,6 +87,7 @@ def policy_of(contents: Contents) -> Policy:
 def read_acts(store: WalletStore, files: LogFiles, *, whole: bool) -> Acts:
     """What was done about the holder of this wallet, as the log shows it now.
 
+    0. This wallet has no evidence against the log from before.
     1. The log goes on from every checkpoint that this wallet accepted: the last, and those of its receipts.
     2. For each chain: its acts in the log's list of labels, until one is proven absent; and each receipt is in there.
     3. What was told is what is found. The checkpoint of now is kept, for the next time.
@@ -98,6 +100,10 @@ def read_acts(store: WalletStore, files: LogFiles, *, whole: bool) -> Acts:
     policy = policy_of(contents)
     chains = contents.chains()
     held = {chain.grant_id: contents.acts(chain.grant_id) for chain in chains}
+    # 0.
+    evidence = contents.evidence()
+    if evidence is not None:
+        raise Contradicted(verify_evidence(evidence, policy=policy), evidence)
     # 1.
     now = read_checkpoint(files, policy=policy)
     for before in _accepted(contents, held, policy):

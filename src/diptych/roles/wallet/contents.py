@@ -9,6 +9,7 @@ from typing import TypeVar
 from diptych.crypto.entropy import Entropy
 from diptych.errors import FormatError, Refused
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
+from diptych.formats.tlog.evidence import Evidence, encode_evidence, parse_evidence
 from diptych.private import Secret
 from diptych.roles.wallet import proving_records, records
 from diptych.roles.wallet.model import (
@@ -32,6 +33,7 @@ T = TypeVar("T")
 _TRUST = Key(Kind.TRUST, Kind.TRUST.value)
 _STANDING = Key(Kind.STANDING, Kind.STANDING.value)
 _CHECKPOINT = Key(Kind.CHECKPOINT, Kind.CHECKPOINT.value)
+_EVIDENCE = Key(Kind.EVIDENCE, Kind.EVIDENCE.value)
 _HOLDER = Key(Kind.HOLDER, Kind.HOLDER.value)
 
 
@@ -168,6 +170,10 @@ class Contents:
         """The largest checkpoint of the log that this wallet accepted."""
         return self._get(_CHECKPOINT, parse_signed_checkpoint)
 
+    def evidence(self) -> Evidence | None:
+        """What convicts the log, if it ever contradicted itself before this wallet."""
+        return self._get(_EVIDENCE, parse_evidence)
+
     def next_history_id(self, entropy: Entropy) -> str:
         """An id for the next line of the history, in the order in which things happened."""
         count = sum(key.kind is Kind.HISTORY for key in {*self._before, *self._after})
@@ -205,6 +211,9 @@ class Contents:
 
     def put_act(self, act: HeldAct) -> None:
         self._after[Key(Kind.ACT, f"{act.grant_id} {act.counter}")] = records.encode_act(act)
+
+    def put_evidence(self, evidence: Evidence) -> None:
+        self._after[_EVIDENCE] = encode_evidence(evidence)
 
     def put_checkpoint(self, signed: SignedCheckpoint) -> None:
         self._after[_CHECKPOINT] = signed.encode()

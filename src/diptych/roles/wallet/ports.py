@@ -29,6 +29,7 @@ class Kind(Enum):
     CHAIN = "chain"
     ACT = "act"
     CHECKPOINT = "checkpoint"
+    EVIDENCE = "evidence"
     HOLDER = "holder"
     COMMITMENT = "commitment"
     PROVING = "proving"

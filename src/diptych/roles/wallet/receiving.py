@@ -302,7 +302,7 @@ class Receiving:
             trust=self._trust(contents),
             now=now,
         )
-        keep_recorded(contents, grant, configuration_id, response, day=copies.signed.date())
+        keep_recorded(contents, self.store, grant, configuration_id, response, day=copies.signed.date())
         return self._keep(contents, grant, batch, configuration, verified=copies, now=now)
 
     def _fetch_proving(
@@ -334,7 +334,7 @@ class Receiving:
         )
         (credential,) = response.credentials
         proving = judge(credential, document, commitment, secret, fast_suite_trust(contents))
-        keep_recorded(contents, grant, configuration_id, response, day=_issued_on(response, now))
+        keep_recorded(contents, self.store, grant, configuration_id, response, day=_issued_on(response, now))
         contents.put_proving(proving)
         kept = _without_outstanding(grant, configuration_id)
         contents.put_grant(kept)

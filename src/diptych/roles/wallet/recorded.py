@@ -9,18 +9,22 @@ from diptych.errors import VerificationError
 from diptych.formats.tlog.act import batch_digest, verify_act
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.formats.tlog.entry import ActorClass, ActType, Entry, parse_entry
+from diptych.formats.tlog.evidence import Fork
 from diptych.formats.tlog.label import ChainElement
 from diptych.formats.tlog.policy import Policy, parse_policy
-from diptych.formats.tlog.proof import VerifiedReceipt, verify_receipt
+from diptych.formats.tlog.proof import verify_receipt
 from diptych.protocols.openid4vci.credential import CredentialResponse
 from diptych.protocols.openid4vci.recorded import RecordedBatch
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Chain, Grant, HeldAct
+from diptych.roles.wallet.ports import WalletStore
 
 BRINGING = (ActType.ISSUED, ActType.RENEWED)
 
 
-def keep_recorded(contents: Contents, grant: Grant, type_id: str, response: CredentialResponse, *, day: date) -> None:
+def keep_recorded(
+    contents: Contents, store: WalletStore, grant: Grant, type_id: str, response: CredentialResponse, *, day: date
+) -> None:
     """Put chain, acts and the log's checkpoint among what is saved next, once all of it is true of these credentials.
 
     `day` is the one on which the credentials say they were signed. A wallet without a log policy asks for no receipt.
@@ -30,7 +34,7 @@ def keep_recorded(contents: Contents, grant: Grant, type_id: str, response: Cred
     3. That act commits to these very credentials: type, number, and the root over them.
     4. It stands under the label of its place in the chain, and the chain is the one that this order always had.
     5. What was told before of earlier acts is told again, to the byte.
-    6. The log has not shown this wallet another tree of the same size.
+    6. The log has not shown this wallet another tree of the same size. If it has, the evidence is saved at once.
     """
     policy = contents.trust().log
     if policy is None:
@@ -57,7 +61,10 @@ def keep_recorded(contents: Contents, grant: Grant, type_id: str, response: Cred
     # 5.
     _verify_unchanged(contents, grant, recorded)
     # 6.
-    checkpoint = _newer(contents.checkpoint(), receipt, parsed)
+    shown = receipt.inclusion.checkpoint.signed
+    checkpoint = _newer(contents.checkpoint(), shown, parsed)
+    if checkpoint is None:
+        raise _forked(contents, store, shown)
     contents.put_chain(Chain(grant.id, recorded.chain))
     receipts = {act.counter: act.receipt for act in contents.acts(grant.id)}
     receipts[recorded.acts[-1].counter] = recorded.receipt
@@ -91,12 +98,23 @@ def _verify_unchanged(contents: Contents, grant: Grant, recorded: RecordedBatch)
             raise VerificationError("wallet.act_changed", "the issuer tells an earlier act otherwise than before")
 
 
-def _newer(held: SignedCheckpoint | None, receipt: VerifiedReceipt, policy: Policy) -> SignedCheckpoint:
-    """The larger of the two checkpoints; `VerificationError` if there are two trees of one size."""
-    shown = receipt.inclusion.checkpoint.signed
+def _newer(held: SignedCheckpoint | None, shown: SignedCheckpoint, policy: Policy) -> SignedCheckpoint | None:
+    """The larger of the two checkpoints; None if there are two trees of one size."""
     if held is None or not policy.logs_of(held.checkpoint.origin):  # a policy of another log has come since
         return shown
     old, new = held.checkpoint, shown.checkpoint
     if old.origin == new.origin and old.size == new.size and old.root != new.root:
-        raise VerificationError("wallet.log_forked", "the log shows this wallet two histories: it contradicts itself")
+        return None
     return shown if new.size > old.size or old.origin != new.origin else held
+
+
+def _forked(contents: Contents, store: WalletStore, shown: SignedCheckpoint) -> VerificationError:
+    """Two trees of one size, both signed: kept, so that `wallet acts` can hand it to others."""
+    held = contents.checkpoint()
+    assert held is not None  # there are two
+    kept = Contents(store.read())
+    kept.put_evidence(Fork(held, shown, shown.checkpoint.root, ()))
+    kept.save(store)
+    return VerificationError(
+        "wallet.log_forked", "the log shows this wallet two histories: `diptych wallet acts` has the evidence"
+    )
