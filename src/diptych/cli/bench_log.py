@@ -51,7 +51,7 @@ MILLION = 1_000_000
 STEP = 65_536
 PROOF_SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 PROOFS = 300
-START_SECONDS = 30
+START_SECONDS = 90.0
 ORIGIN = "log.bench.example/acts"
 WITNESSES = ("witness-1", "witness-2")
 
