@@ -154,9 +154,12 @@ def test_a_changed_policy_is_registered_anew(tmp_path: Path) -> None:
     )
     (folder / "policies" / "over_18.toml").unlink()
     assert [use.id for use in verifier_folder.register(folder, now=NOW).uses] == [
+        "age_on_the_day",
         "drive_category_b",
         "identity_name",
+        "licence_stands",
         "resident",
+        "same_customer",
     ]
     assert "over_18" not in verifier_folder.open_folder(folder).policies
 

@@ -719,4 +719,7 @@ def test_the_policies_of_the_house_ask_for_the_right_types() -> None:
         "drive_category_b": DRIVE,
         "resident": verifying.PERMIT,
         "identity_name": PID,
+        "age_on_the_day": "org.iso.18013.5.1.mDL",
+        "licence_stands": "org.iso.18013.5.1.mDL",
+        "same_customer": "org.iso.18013.5.1.mDL",
     }

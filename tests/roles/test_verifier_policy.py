@@ -7,6 +7,7 @@ import pytest
 from diptych.adapters.policy_files import PACKAGED, load_policies
 from diptych.errors import FormatError
 from diptych.protocols.openid4vp import dcql, registration
+from diptych.protocols.openid4vp.dcql import BbsMeta
 from diptych.roles.verifier.policy import Mechanism, by_id, parse
 from tests.protocols.openid4vp_parties import NOW
 from tests.verifying import POLICIES
@@ -70,11 +71,20 @@ def test_what_is_registered_covers_what_is_asked_and_no_more() -> None:
         use = policy.registered_use()
         registration.check_covers(use, policy.query(now=NOW))
         asked = {claim.identifier for found in policy.alternatives for claim in found.claims}
+        asked |= {statement for found in policy.alternatives for statement in found.statements}
         assert {identifier for found in use.claims for identifier in found.identifiers} == asked
 
 
 def test_the_packaged_policies_load() -> None:
-    assert sorted(POLICIES) == ["drive_category_b", "identity_name", "over_18", "resident"]
+    assert sorted(POLICIES) == [
+        "age_on_the_day",
+        "drive_category_b",
+        "identity_name",
+        "licence_stands",
+        "over_18",
+        "resident",
+        "same_customer",
+    ]
     assert POLICIES["over_18"].zk_required
     assert all(path.stem in POLICIES for path in PACKAGED.glob("*.toml"))
     assert load_policies() == POLICIES
@@ -148,3 +158,65 @@ def test_two_policies_of_one_name_and_none_at_all_are_refused() -> None:
         by_id([policy, policy])
     with pytest.raises(FormatError, match=r"policy\.none"):
         by_id([])
+
+
+FAST = b"""
+id = "fast"
+name = { en = "Fast", fr = "Vite" }
+purpose = { en = "To test.", fr = "Pour essayer." }
+zk_required = true
+[[alternatives]]
+doc_type = "org.iso.18013.5.1.mDL"
+claims = { category_B_valid = true }
+prove = ["age >= 18", "not revoked"]
+"""
+
+
+def test_what_the_fast_suite_proves_is_asked_with_validity_always_among_it() -> None:
+    policy = parse(FAST)
+    (credential,) = policy.query(now=NOW, epochs=["20261128T120000Z"]).credentials
+    assert isinstance(credential.meta, BbsMeta)
+    assert credential.format == "bbs_zk"
+    assert credential.meta.statements == ("valid", "age >= 18", "not revoked")
+    assert (credential.meta.on, credential.meta.epochs) == (NOW.date(), ("20261128T120000Z",))
+    assert credential.claims[0].values == (1,)
+    assert dcql.parse(dcql.encode(policy.query(now=NOW))) == policy.query(now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ((b'"age >= 18"', b'"age > 18"'), "policy.prove"),
+        ((b'"age >= 18"', b'"birth_date <= 2008-01-01"'), "policy.prove"),
+        ((b'prove = ["age >= 18", "not revoked"]', b"prove = []"), "policy.prove"),
+        ((b'prove = ["age >= 18", "not revoked"]', b'prove = "age >= 18"'), "policy.prove"),
+        ((b"prove =", b'mechanisms = ["bbs", "longfellow"]\nprove ='), "policy.prove"),
+        ((b"category_B_valid = true", b"revocation_id = 7"), "policy.prove"),
+        ((b'"age >= 18", "not revoked"', b'"age >= 18", "age >= 18"'), None),
+    ],
+)
+def test_what_cannot_be_proved_does_not_load(change: tuple[bytes, bytes], check: str | None) -> None:
+    if check is None:
+        assert parse(FAST.replace(*change)).alternatives[0].statements == ("valid", "age >= 18")
+        return
+    with pytest.raises(FormatError) as refused:
+        parse(FAST.replace(*change))
+    assert refused.value.check == check
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"statements": ["age > 18"]},
+        {"statements": []},
+        {"on": "today"},
+        {"on": None},
+        {"epochs": [7]},
+        {"doctype_value": ""},
+    ],
+)
+def test_a_query_that_asks_something_else_is_refused(change: dict[str, object]) -> None:
+    encoded = dcql.encode(parse(FAST).query(now=NOW))
+    encoded["credentials"][0]["meta"].update(change)  # type: ignore[index,call-overload,union-attr]
+    with pytest.raises(FormatError):
+        dcql.parse(encoded)

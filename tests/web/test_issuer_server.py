@@ -297,6 +297,8 @@ def test_the_openapi_description_names_every_endpoint(client: AsgiClient) -> Non
         "/token",
         "/nonce",
         "/credential",
+        "/epochs",
+        "/epochs/{epoch}/{number}",
         "/orders",
         "/standings",
         "/status-lists/{number}",

@@ -77,6 +77,8 @@ class Endpoint(StrEnum):
     NONCE = "nonce"
     CREDENTIAL = "credential"
     ORDERS = "orders"
+    EPOCHS = "epochs"
+    BUCKET = "bucket"
     POLICIES = "policies"
     ASK = "ask"
     RESULT = "result"

@@ -38,6 +38,7 @@ from diptych.formats.x509 import profiles
 from diptych.private import Secret
 from diptych.protocols.openid4vp import registration, request_object
 from diptych.protocols.openid4vp.registration import Registration, VerifierTrust
+from diptych.protocols.openid4vp.scope import pseudonym_scope
 from diptych.roles.verifier.policy import Policy
 from diptych.roles.verifier.service import ALWAYS, VerifierParty
 
@@ -191,13 +192,15 @@ def _register(folder: Path, files: PartyFiles, *, now: datetime) -> Registration
 
 def open_folder(folder: Path, *, access: TokenAccess | None = None, now: datetime = ALWAYS) -> OpenedFolder:
     """What stands in the folder at `now`; `FormatError` names what is missing or damaged."""
+    roots = registration.parse_trust(_read(folder / WALLETS_TRUST)).roots
     parties = tuple(
         (
             files.since or ALWAYS,
             VerifierParty(
                 locations.open_signer(files.key, folder, access or TokenAccess()),
-                file.read_certificates(folder / files.certificate),
+                chain := file.read_certificates(folder / files.certificate),
                 _read(folder / files.registration).decode("ascii", errors="replace").strip(),
+                pseudonym_scope(chain, roots),
             ),
         )
         for files in verifier_keys.read_parties(folder)

@@ -11,6 +11,7 @@ from diptych.errors import FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
+    from diptych.adapters.epoch_folder import Published
     from diptych.adapters.issuer_folder import JoinedLog
     from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.config import IssuerSettings
@@ -170,12 +171,43 @@ class IssuerRoom:
         location = read_issuer(folder).database or folder / issuer_folder.DATABASE
         return DatabaseIssuerStore(open_database(location, ROLE)).incidents()
 
+    def publish_epoch(
+        self,
+        folder: Path,
+        *,
+        hours: float,
+        is_incident: bool,
+        workers: int | None,
+        progress: Callable[[int, int], None],
+    ) -> "Published":
+        import os
+        import time
+        from datetime import UTC, datetime, timedelta
+
+        from diptych.adapters import issuer_folder
+        from diptych.adapters.epoch_folder import Cores, EpochFolder
+        from diptych.adapters.storage.engine import open_database
+        from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+
+        settings = read_issuer(folder)
+        store = DatabaseIssuerStore(open_database(settings.database or folder / issuer_folder.DATABASE, ROLE))
+        return EpochFolder(folder, _issuer_keys(folder).fast_suite).publish(
+            store,
+            now=datetime.now(UTC),
+            length=timedelta(hours=hours),
+            ends_earlier=is_incident,
+            workshop=Cores(workers or len(os.sched_getaffinity(0))),
+            entropy=os.urandom,
+            stopwatch=time.perf_counter,
+            progress=progress,
+        )
+
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import functools
         import os
         from datetime import UTC, datetime, timedelta
 
-        from diptych.adapters import issuer_folder, journal
+        from diptych.adapters import epoch_folder, issuer_folder, journal
         from diptych.adapters.catalogue_files import load_catalogue
         from diptych.adapters.counters import Counters
         from diptych.adapters.fast_suite_keys import CurrentProvingSigners
@@ -236,7 +268,12 @@ class IssuerRoom:
         counters = Counters()
         written = journal.Journal(journal.Role.ISSUER, counters)
         server = build_server(
-            settings.url, open_issuer, clock=lambda: datetime.now(UTC), entropy=os.urandom, journal=written
+            settings.url,
+            open_issuer,
+            clock=lambda: datetime.now(UTC),
+            entropy=os.urandom,
+            journal=written,
+            read_file=functools.partial(epoch_folder.read_file, folder),
         )
         doors = [one_request.Door(listener, server, settings.requests_at_once, tls)]
         if settings.admin_port:

@@ -127,6 +127,7 @@ class VerifierRoom:
 
         from diptych.adapters import journal, verifier_folder
         from diptych.adapters.counters import Counters
+        from diptych.adapters.http.epochs import HttpEpochs
         from diptych.adapters.http.status_lists import HttpStatusLists
         from diptych.adapters.provers.verifier_pool import VerifierPool
         from diptych.adapters.shared_outcomes import SharedOutcomes
@@ -180,6 +181,7 @@ class VerifierRoom:
                 checks_a_minute=workers.share(settings.checks_a_minute, settings.workers, number),
                 outcomes=None if line is None else SharedOutcomes(line),
                 statuses=StatusChecks(HttpStatusLists()),
+                epochs=HttpEpochs(),
             )
 
             def take_on(found: "verifier_folder.OpenedFolder") -> None:

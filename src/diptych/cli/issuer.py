@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from diptych import config
-from diptych.cli import issuer_keys, issuer_status
+from diptych.cli import issuer_epochs, issuer_keys, issuer_status
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit
 
@@ -19,6 +19,7 @@ issuer.command("rotate-signer")(issuer_keys.rotate_signer)
 issuer.command("rotate-root")(issuer_keys.rotate_root)
 issuer.command()(issuer_keys.emergency)
 issuer.command("status-lists")(issuer_status.status_lists)
+issuer.command("publish-epoch")(issuer_epochs.publish_epoch)
 
 PUBLIC_KEY = "log.pub.pem"
 LogPolicy = Annotated[

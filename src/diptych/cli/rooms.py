@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
+    from diptych.adapters.epoch_folder import Published
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.trustee_folder import TrusteeCard
     from diptych.adapters.verifier_keys import PartyFiles
@@ -80,6 +81,18 @@ class Rooms(Protocol):
 
     def status_lists(self, folder: Path) -> "Sequence[ListCount]":
         """How large the crowd is in each of an issuer's status lists, the oldest first."""
+        ...
+
+    def publish_epoch(
+        self,
+        folder: Path,
+        *,
+        hours: float,
+        is_incident: bool,
+        workers: int | None,
+        progress: Callable[[int, int], None],
+    ) -> "Published":
+        """A new epoch with every id that stands now; `progress` gets how many tokens are made, and of how many."""
         ...
 
     def issuer_incidents(self, folder: Path) -> "Sequence[Incident]":

@@ -98,6 +98,32 @@ def trust_again(
     emit({"trusted": True, "lost": [holding.document.configuration_id for holding in lost]}, as_json=as_json, prose=say)
 
 
+@wallet.command("tokens")
+def tokens(context: typer.Context, *, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Fetch, ahead of need, what proves that documents are not revoked: whole lists, so that nobody sees whose."""
+    opened = door.open_wallet(context, folder, renews=False)
+    with door.working("Asking the issuer for its lists"):
+        found = opened.fetch_tokens(now=door.now())
+
+    def say() -> None:
+        if found.epoch is None:
+            typer.echo("There is no list to fetch: the issuer has published none, or nothing here needs one.")
+        for one in found.standing:
+            typer.echo(f"{one.configuration_id}: stands in epoch {found.epoch}.")
+        for one in found.missing:
+            typer.echo(f"{one.configuration_id}: not in epoch {found.epoch}. Received since, or revoked.")
+
+    emit(
+        {
+            "epoch": found.epoch,
+            "standing": [one.configuration_id for one in found.standing],
+            "missing": [one.configuration_id for one in found.missing],
+        },
+        as_json=as_json,
+        prose=say,
+    )
+
+
 @wallet.command("accept")
 def accept(
     context: typer.Context,

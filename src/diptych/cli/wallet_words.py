@@ -29,6 +29,11 @@ MOST_WITHHELD = 8
 MOST_SHOWN = 200
 
 HOW = {
+    Mechanism.BBS: (
+        "Zero-knowledge proof (fast suite). They learn the facts above, that the document behind them is genuine, and"
+        " who issued it. Nothing in the answer is yours to be recognised by, not even with the issuer's help; a"
+        " pseudonym, where they ask for one, is the same only here."
+    ),
     Mechanism.LONGFELLOW: (
         "Zero-knowledge proof (longfellow). They learn the facts above, that the document behind them is genuine and"
         " valid now, and who issued it. Nothing in the answer is yours to be recognised by: two answers cannot be"
@@ -157,9 +162,10 @@ def show_sent(plan: Plan, sent: Sent, milliseconds: float, size: int) -> None:
     line = Text(
         "Accepted. " if sent.is_accepted else "Not accepted. ", style="bold green" if sent.is_accepted else "bold red"
     )
-    made = "proof" if plan.mechanism is Mechanism.LONGFELLOW else "copy"
+    kilobytes = f"{size / 1000:.0f}" if size >= 10_000 else f"{size / 1000:.1f}"
+    made = "copy" if plan.mechanism is Mechanism.MDOC else "proof"
     line.append(
-        f"{who} has its answer: one {made} of {size / 1000:.0f} kB, made here in {milliseconds / 1000:.1f} s.",
+        f"{who} has its answer: one {made} of {kilobytes} kB, made here in {milliseconds / 1000:.1f} s.",
         "default",
     )
     _console().print(line)
@@ -314,9 +320,7 @@ def _withheld(disclosure: Disclosure) -> Text:
     names = [called(found) for found in disclosure.withheld]
     if len(names) > MOST_WITHHELD:
         names = [*names[:MOST_WITHHELD], f"{len(names) - MOST_WITHHELD} more"]
-    rest = (
-        "anything else about you" if disclosure.mechanism is Mechanism.LONGFELLOW else "anything else the document says"
-    )
+    rest = "anything else the document says" if disclosure.mechanism is Mechanism.MDOC else "anything else about you"
     return Text(", ".join([*names, rest]))
 
 

@@ -31,6 +31,7 @@ STATUS_BY_CHECK = {
     WRONG_MEDIA_TYPE: 415,
     "presentation.unknown": 404,
     "status.no_list": 404,
+    "epoch.no_file": 404,
     "status.historical": 501,  # status list draft, clause 8.4
 }
 STATUS_BY_CODE = {

@@ -15,8 +15,8 @@ from diptych.private import Secret
 from diptych.protocols.openid4vci.commitment_proof import build_commitment_proof
 from diptych.protocols.openid4vci.credential import CredentialRequest, parse_credential_request
 from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED, INVALID_NONCE, INVALID_PROOF
+from diptych.roles.issuer.enrolments import mark_enrolments
 from diptych.roles.issuer.fakes import MemoryIssuerStore
-from diptych.roles.issuer.proving import revoke_enrolments
 from diptych.roles.issuer.service import Issuer
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.memory import MemoryWalletStore
@@ -231,8 +231,8 @@ def test_a_revoked_order_gets_no_more_credentials(play: FastPlay) -> None:
     asker.ask(asker.proof())
     ((order_id, _),) = play.town.store.contents().enrolments  # type: ignore[attr-defined]
     with play.town.store.transaction() as state:
-        assert revoke_enrolments(state, order_id) == 1
-        assert revoke_enrolments(state, order_id) == 0
+        assert mark_enrolments(state, order_id, is_revoked=True) == 1
+        assert mark_enrolments(state, order_id, is_revoked=True) == 0
     assert play.town.store.standing_ids(play.now, after=b"", most=10) == ()
     with nothing_changes(play.town), refused(CREDENTIAL_REQUEST_DENIED, "bbs.revoked"):
         asker.ask(asker.proof())

@@ -23,6 +23,8 @@ TYP = "diptych-epoch+jwt"
 TAG_BYTES = 8
 ENTRY_BYTES = TAG_BYTES + G1_BYTES
 MAX_BITS = 24
+LIST_PATH = "/epochs"
+"""Below the issuer's URL."""
 MAX_LISTED = 16
 BUCKET_ENTRIES = 512
 """At most about that many ids share a bucket: 28 kB to fetch, and a crowd of hundreds to be one of."""

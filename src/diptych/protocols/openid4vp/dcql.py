@@ -7,10 +7,12 @@ the formats, whether they may be given to the person.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 from diptych.errors import FormatError, Refused, VerificationError
-from diptych.formats import strict_json
+from diptych.formats import bbs_credential, strict_json
+from diptych.formats.bbs_credential.question import check_phrase
 from diptych.formats.strict_json import Json
 from diptych.protocols.openid4vp import zk
 from diptych.protocols.openid4vp.zk import ZkSystem
@@ -18,6 +20,7 @@ from diptych.protocols.openid4vp.zk import ZkSystem
 MDOC = "mso_mdoc"
 MDOC_ZK = zk.FORMAT
 SD_JWT = "dc+sd-jwt"
+BBS = bbs_credential.FORMAT
 
 MAX_CREDENTIALS = 32
 MAX_CLAIMS = 64
@@ -54,6 +57,16 @@ class MdocMeta:
 
 
 @dataclass(frozen=True)
+class BbsMeta:
+    """`bbs_zk` (docs/spec/bbs-credential.md): what is proved beside the claims, on which day, in which epochs."""
+
+    doctype_value: str
+    statements: tuple[str, ...]
+    on: date
+    epochs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SdJwtMeta:
     """B.3.5."""
 
@@ -81,7 +94,7 @@ class CredentialQuery:
 
     id: str
     format: str
-    meta: MdocMeta | SdJwtMeta | UnknownMeta
+    meta: MdocMeta | BbsMeta | SdJwtMeta | UnknownMeta
     claims: tuple[ClaimQuery, ...] = ()
     claim_sets: tuple[tuple[str, ...], ...] = ()
     trusted_authorities: tuple[TrustedAuthorities, ...] = ()
@@ -220,14 +233,50 @@ def _credential(item: Json) -> CredentialQuery:
     )
 
 
-def _meta(members: dict[str, Json], form: str) -> MdocMeta | SdJwtMeta | UnknownMeta:
+def _meta(members: dict[str, Json], form: str) -> MdocMeta | BbsMeta | SdJwtMeta | UnknownMeta:
     if form == MDOC:
         return MdocMeta(_text(members, "doctype_value"))
     if form == MDOC_ZK:
         return MdocMeta(_text(members, "doctype_value"), zk.parse(members.get("zk_system_type")))
+    if form == BBS and _names_our_system(members.get("zk_system_type")):
+        return _bbs_meta(members)
     if form == SD_JWT:
         return SdJwtMeta(tuple(_texts(members.get("vct_values"), "vct_values")))
     return UnknownMeta(strict_json.encode(members))
+
+
+def _names_our_system(value: Json) -> bool:
+    """Whether the proof system of this house is among those offered; others are other parties' business."""
+    listed = value if isinstance(value, list) else []
+    return any(isinstance(item, dict) and item.get("system") == bbs_credential.SYSTEM for item in listed)
+
+
+def _bbs_meta(members: dict[str, Json]) -> BbsMeta:
+    statements = tuple(_texts(members["statements"], "statements")) if "statements" in members else ()
+    for statement in statements:
+        try:
+            check_phrase(statement)
+        except FormatError as error:
+            raise _malformed("statements", error.message) from error
+    try:
+        on = date.fromisoformat(_text(members, "on"))
+    except ValueError as error:
+        raise _malformed("on", "the day of a question reads YYYY-MM-DD") from error
+    epochs = tuple(_texts(members["epochs"], "epochs")) if "epochs" in members else ()
+    return BbsMeta(_text(members, "doctype_value"), statements, on, epochs)
+
+
+def _encode_bbs(meta: BbsMeta) -> dict[str, Json]:
+    encoded: dict[str, Json] = {
+        "doctype_value": meta.doctype_value,
+        "zk_system_type": [{"id": bbs_credential.SYSTEM, "system": bbs_credential.SYSTEM}],
+        "on": meta.on.isoformat(),
+    }
+    if meta.statements:
+        encoded["statements"] = list(meta.statements)
+    if meta.epochs:
+        encoded["epochs"] = list(meta.epochs)
+    return encoded
 
 
 def _claim(item: Json, form: str) -> ClaimQuery:
@@ -235,6 +284,8 @@ def _claim(item: Json, form: str) -> ClaimQuery:
     path = tuple(_path_element(element) for element in _list(members, "path", MAX_PATH))
     if form in (MDOC, MDOC_ZK) and (len(path) != 2 or not all(isinstance(element, str) for element in path)):
         raise _malformed("path", "a path into an mdoc is a namespace and an element identifier")  # 7.2
+    if form == BBS and (len(path) != 1 or not isinstance(path[0], str)):
+        raise _malformed("path", "a path into a credential of the fast suite is an attribute's name")
     values: tuple[str | int | bool, ...] = ()
     if "values" in members:
         values = tuple(_value(value) for value in _list(members, "values", MAX_VALUES))
@@ -359,7 +410,9 @@ def _encode_credential(credential: CredentialQuery) -> dict[str, Json]:
     return encoded
 
 
-def _encode_meta(meta: MdocMeta | SdJwtMeta | UnknownMeta, form: str) -> Json:
+def _encode_meta(meta: MdocMeta | BbsMeta | SdJwtMeta | UnknownMeta, form: str) -> Json:
+    if isinstance(meta, BbsMeta):
+        return _encode_bbs(meta)
     if isinstance(meta, MdocMeta):
         encoded: dict[str, Json] = {"doctype_value": meta.doctype_value}
         if form == MDOC_ZK:

@@ -15,7 +15,7 @@ from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats import strict_json
 from diptych.formats.jose import jwk, jws
 from diptych.formats.strict_json import Json
-from diptych.protocols.openid4vp.dcql import CredentialQuery, MdocMeta, Query
+from diptych.protocols.openid4vp.dcql import BbsMeta, CredentialQuery, MdocMeta, Query
 
 TYP = "diptych-registration+jwt"
 FORMAT = TYP
@@ -194,7 +194,7 @@ def _verified_claims(unverified: jws.UnverifiedJws, registrars: Sequence[PublicK
 
 
 def _covers(use: RegisteredUse, credential: CredentialQuery) -> bool:
-    if not isinstance(credential.meta, MdocMeta):
+    if not isinstance(credential.meta, MdocMeta | BbsMeta):
         return False
     doc_type = credential.meta.doctype_value
     allowed = {
@@ -203,8 +203,13 @@ def _covers(use: RegisteredUse, credential: CredentialQuery) -> bool:
         if found.doc_type == doc_type
         for identifier in found.identifiers
     }
+    asked = {claim.path for claim in credential.claims}
+    if isinstance(credential.meta, BbsMeta):
+        # What is proved is registered word for word, and so is what is disclosed: under the format's own name.
+        names = (*credential.meta.statements, *(str(claim.path[0]) for claim in credential.claims))
+        asked = {(credential.format, name) for name in names}
     # A query without claims still asks for a document of this type: the type itself must be registered.
-    return bool(allowed) and allowed.issuperset(claim.path for claim in credential.claims)
+    return bool(allowed) and allowed.issuperset(asked)
 
 
 def _use(value: Json) -> RegisteredUse:

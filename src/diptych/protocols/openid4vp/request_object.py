@@ -27,6 +27,7 @@ from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vp import dcql, registration, zk
 from diptych.protocols.openid4vp.dcql import Query
 from diptych.protocols.openid4vp.registration import LocalizedText, RegisteredUse, VerifierTrust, moment
+from diptych.protocols.openid4vp.scope import pseudonym_scope
 
 TYP = "oauth-authz-req+jwt"
 MEDIA_TYPE = f"application/{TYP}"
@@ -97,6 +98,8 @@ class VerifierIdentity:
     name: str
     country: str | None
     client_id: str
+    scope: str
+    """Who it is to pseudonyms, whatever key it asks with: see `scope.py`."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def verify(
         raise VerificationError("request.expired", "the request has expired: ask for a new one")
     # 5. `parse` took nothing but direct_post.jwt to an https URL, with a P-256 key for the answer.
     use = _registered_use(request, trust=trust, now=now, accept_unregistered=accept_unregistered)  # 6
-    return VerifiedRequest(_identity(leaf, request.client_id), request, use)
+    return VerifiedRequest(_identity(leaf, request.client_id, pseudonym_scope(chain, trust.roots)), request, use)
 
 
 def parse(claims: Mapping[str, Json]) -> PresentationRequest:
@@ -277,6 +280,7 @@ def encode(request: PresentationRequest) -> dict[str, Json]:
             "vp_formats_supported": {
                 dcql.MDOC: {"issuerauth_alg_values": list(ES256), "deviceauth_alg_values": [*ES256, HMAC_P256]},
                 zk.FORMAT: {},
+                **({dcql.BBS: {}} if any(one.format == dcql.BBS for one in request.query.credentials) else {}),
             },
         },
     }
@@ -312,13 +316,13 @@ def _registered_use(
     return use
 
 
-def _identity(leaf: x509.Certificate, client: str) -> VerifierIdentity:
+def _identity(leaf: x509.Certificate, client: str, scope: str) -> VerifierIdentity:
     names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     countries = leaf.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
     name = str(names[0].value) if len(names) == 1 else ""
     if not name.isprintable() or not name.strip():
         raise VerificationError("request.verifier_name", "the access certificate names nobody", code="invalid_request")
-    return VerifierIdentity(name, str(countries[0].value) if countries else None, client)
+    return VerifierIdentity(name, str(countries[0].value) if countries else None, client, scope)
 
 
 def _chain(value: Json) -> list[bytes]:

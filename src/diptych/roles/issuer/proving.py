@@ -106,16 +106,6 @@ def sign_credential(
     return encode_credential(issued, document_type.layout)
 
 
-def revoke_enrolments(state: IssuerTransaction, order_id: bytes) -> int:
-    """No epoch published from now on has the ids of this order; how many that were. Twice is once."""
-    found = [one for one in state.enrolments(order_id) if not one.is_revoked]
-    for one in found:
-        state.save_enrolment(
-            Enrolment(one.order_id, one.type_id, one.commitment, one.revocation_id, one.valid_until, is_revoked=True)
-        )
-    return len(found)
-
-
 def _checked(document_type: DocumentType, document: OrderedDocument) -> Mapping[str, Personal[CborValue]]:
     try:
         return check_values(document_type, {name: value.reveal() for name, value in document.attributes.items()})

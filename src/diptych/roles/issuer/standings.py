@@ -22,6 +22,7 @@ from diptych.private import Personal
 from diptych.protocols.oauth.errors import INVALID_GRANT
 from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED
 from diptych.roles.issuer.acts import queue
+from diptych.roles.issuer.enrolments import mark_enrolments
 from diptych.roles.issuer.model import UNLOGGED_STANDING, Incident, OrderState, QueuedAct, StoredOrder
 from diptych.roles.issuer.ports import IssuerTransaction
 from diptych.roles.issuer.status_model import STATUS_OF, OrderStanding
@@ -135,8 +136,9 @@ def check_stands(state: IssuerTransaction, order_id: bytes, *, is_token_request:
 
 
 def come_into_force(state: IssuerTransaction, standing: OrderStanding) -> None:
-    """The lists say so from their next version on. What was revoked, nothing opens any more."""
+    """Lists and epochs say so from their next version on. What was revoked, nothing opens any more."""
     state.status.flip(standing.order_id, STATUS_OF[standing.standing])
+    mark_enrolments(state, standing.order_id, is_revoked=standing.standing is not Standing.REINSTATED)
     state.status.save_standing(replace(standing, is_in_force=True))
     if standing.standing is not Standing.REVOKED:
         return

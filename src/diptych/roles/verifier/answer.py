@@ -3,15 +3,18 @@
 Everything that can be said without native code is said first. Keeping the verdict is left to `service`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from diptych.crypto import longfellow
+from diptych.crypto.entropy import Entropy
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import SoftwareSigner
 from diptych.errors import FormatError, Refused, VerificationError
 from diptych.formats import cbor
+from diptych.formats.bbs_credential.epoch import Epoch
+from diptych.formats.bbs_credential.trust import FastSuiteTrust
 from diptych.formats.mdoc.device_response import DeviceResponse, Document, parse_device_response
 from diptych.formats.mdoc.trust import IssuerTrust, verify_signer
 from diptych.formats.mdoc.verify import verify_document
@@ -20,8 +23,20 @@ from diptych.formats.status_list.reference import StatusReference
 from diptych.private import Personal
 from diptych.protocols.openid4vp import dcql
 from diptych.protocols.openid4vp.response import Response
+from diptych.roles.verifier.fast_answer import ExpectedFast, verify_fast
 from diptych.roles.verifier.policy import Alternative, Mechanism, Policy
 from diptych.roles.verifier.ports import ProofVerifier
+
+
+@dataclass(frozen=True)
+class FastExpectation:
+    """Keys, epochs that are accepted now, the day that was asked about, and who we are to pseudonyms."""
+
+    trust: FastSuiteTrust | None
+    epochs: Sequence[Epoch]
+    day: date
+    scope: str
+    entropy: Entropy
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,8 @@ class Expected:
     now: datetime
     check_status: Callable[[StatusReference], None] | None = field(default=None, repr=False)
     """Raises unless the document there stands. Without it, none that names a status is believed."""
+    fast: FastExpectation | None = None
+    """What the fast suite's answers are checked against; None where the policy does not take them."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,8 @@ def verify_answer(
         raise VerificationError("presentation.alternatives", "one alternative was asked for, more were answered")
     ((query_id, (presentation,)),) = unverified.presentations.items()
     alternative, mechanism = answers[query_id]
+    if mechanism is Mechanism.BBS:
+        return VerifiedAnswer(mechanism, _verify_fast(presentation, alternative, expected, admit), len(presentation))
     # 2.
     response = parse_device_response(presentation)
     # 3.
@@ -72,6 +91,28 @@ def verify_answer(
     else:
         revealed = _verify_shown(_only_document(response), alternative, expected, admit=admit)
     return VerifiedAnswer(mechanism, revealed, len(presentation))
+
+
+def _verify_fast(
+    presentation: bytes, alternative: Alternative, expected: Expected, admit: Callable[[], None]
+) -> dict[str, Personal[bytes]]:
+    fast = expected.fast
+    if fast is None:
+        raise VerificationError("presentation.format", "no answer of the fast suite was asked for here")
+    admit()
+    return verify_fast(
+        presentation,
+        ExpectedFast(
+            policy=expected.policy.id,
+            alternative=alternative,
+            day=fast.day,
+            scope=fast.scope,
+            transcript=expected.transcript,
+            trust=fast.trust,
+            epochs=fast.epochs,
+        ),
+        entropy=fast.entropy,
+    )
 
 
 def _only_proof(response: DeviceResponse, *, zk_required: bool) -> ZkDocument:

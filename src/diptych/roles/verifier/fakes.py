@@ -7,7 +7,19 @@ from datetime import datetime
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import PublicKey
 from diptych.errors import Conflict, DiptychError, Refused
+from diptych.formats.bbs_credential.epoch import Epoch, accepted
+from diptych.formats.bbs_credential.trust import FastSuiteTrust
 from diptych.roles.verifier.model import FINAL, READABLE_AFTER, Event, Presentation, State, Verdict, move
+
+
+@dataclass
+class FixedEpochs:
+    """`Epochs` from a list that a test holds."""
+
+    listed: list[Epoch] = field(default_factory=list)
+
+    def accepted(self, trust: FastSuiteTrust, *, now: datetime) -> Sequence[Epoch]:
+        return accepted(self.listed, now=now)
 
 
 class MemoryVerifierStore:

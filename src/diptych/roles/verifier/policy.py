@@ -5,7 +5,7 @@ to configure about that. Reading files is left to an adapter.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,9 +13,10 @@ from enum import StrEnum
 from diptych.crypto import longfellow
 from diptych.errors import FormatError, Refused
 from diptych.formats import cbor
+from diptych.formats.bbs_credential.question import NOT_REVOKED, VALID, Question, check_question
 from diptych.formats.strict_toml import TomlTable, TomlValue, parse_table
 from diptych.protocols.openid4vp import dcql, zk
-from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery, CredentialSet, MdocMeta, Query
+from diptych.protocols.openid4vp.dcql import BbsMeta, ClaimQuery, CredentialQuery, CredentialSet, MdocMeta, Query
 from diptych.protocols.openid4vp.registration import LocalizedText, RegisteredClaims, RegisteredUse, parse_text
 
 MAX_BYTES = 64 * 1024
@@ -28,12 +29,13 @@ DEFAULT_LIFETIME_SECONDS = 300
 MAX_LIFETIME_SECONDS = 3600
 _ID = re.compile(r"[a-z0-9_]{1,64}")
 _MEMBERS = frozenset({"id", "name", "purpose", "zk_required", "max_skew_seconds", "lifetime_seconds", "alternatives"})
-_ALTERNATIVE_MEMBERS = frozenset({"doc_type", "namespace", "claims", "reveal", "mechanisms"})
+_ALTERNATIVE_MEMBERS = frozenset({"doc_type", "namespace", "claims", "reveal", "mechanisms", "prove"})
 
 
 class Mechanism(StrEnum):
     """How an answer is proven, least revealing first."""
 
+    BBS = "bbs"
     LONGFELLOW = "longfellow"
     MDOC = "mdoc"
 
@@ -49,12 +51,16 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One document that can answer. docType and namespace are these constants, never what an answer says."""
+    """One document that can answer. docType and namespace are these constants, never what an answer says.
+
+    `statements` are proved by the fast suite (`formats/bbs_credential/question`), "valid" always among them.
+    """
 
     doc_type: str
     namespace: str
     claims: tuple[Expectation, ...]
     mechanisms: tuple[Mechanism, ...]
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,21 +84,32 @@ class Policy:
             if mechanism in alternative.mechanisms and (mechanism is not Mechanism.MDOC or not self.zk_required)
         }
 
-    def query(self, *, now: datetime) -> Query:
-        """The question in DCQL: any one of the answers."""
+    @property
+    def asks_epochs(self) -> bool:
+        """Whether an answer to this question names an epoch."""
+        return any(NOT_REVOKED in found.statements for found in self.alternatives)
+
+    def query(self, *, now: datetime, day: date | None = None, epochs: Sequence[str] = ()) -> Query:
+        """The question in DCQL: any one of the answers. `day` is the one it is about, if not today's."""
         answers = self.answers()
         credentials = tuple(
-            _credential(query_id, alternative, mechanism, now) for query_id, (alternative, mechanism) in answers.items()
+            _bbs_credential(query_id, alternative, day or now.date(), epochs)
+            if mechanism is Mechanism.BBS
+            else _credential(query_id, alternative, mechanism, now)
+            for query_id, (alternative, mechanism) in answers.items()
         )
         return Query(credentials, (CredentialSet(tuple((query_id,) for query_id in answers)),))
 
     def registered_use(self) -> RegisteredUse:
         """What is registered so that wallets let this question pass."""
-        claims = tuple(
-            RegisteredClaims(found.doc_type, found.namespace, tuple(claim.identifier for claim in found.claims))
-            for found in self.alternatives
-        )
-        return RegisteredUse(self.id, self.name, self.purpose, claims)
+        claims: list[RegisteredClaims] = []
+        for found in self.alternatives:
+            names = tuple(claim.identifier for claim in found.claims)
+            if found.mechanisms != (Mechanism.BBS,):
+                claims.append(RegisteredClaims(found.doc_type, found.namespace, names))
+            if Mechanism.BBS in found.mechanisms:
+                claims.append(RegisteredClaims(found.doc_type, dcql.BBS, (*found.statements, *names)))
+        return RegisteredUse(self.id, self.name, self.purpose, tuple(claims))
 
 
 def parse(data: bytes) -> Policy:
@@ -108,7 +125,7 @@ def parse(data: bytes) -> Policy:
     if not isinstance(zk_required, bool):
         raise FormatError("policy.zk_required", "'zk_required' is true or false")
     alternatives = tuple(_alternative(item) for item in _list(table, "alternatives", MAX_ALTERNATIVES))
-    if zk_required and any(Mechanism.LONGFELLOW not in found.mechanisms for found in alternatives):
+    if zk_required and any(found.mechanisms == (Mechanism.MDOC,) for found in alternatives):
         raise FormatError("policy.zk_required", "zero knowledge is required, and an alternative does not offer it")
     return Policy(
         id=policy_id,
@@ -159,9 +176,18 @@ def _alternative(item: TomlValue) -> Alternative:
         *(_expectation(identifier, value) for identifier, value in expected.items()),
         *(Expectation(_name(identifier, "reveal")) for identifier in reveal),
     )
-    if not 0 < len(claims) <= MAX_CLAIMS or len({claim.identifier for claim in claims}) != len(claims):
+    prove = item.get("prove", [])
+    if len(claims) + (1 if prove else 0) == 0 or len(claims) > MAX_CLAIMS:
         raise FormatError("policy.claims", f"an alternative asks for 1 to {MAX_CLAIMS} different claims")
-    found = Alternative(_text(item, "doc_type"), _text(item, "namespace"), claims, _mechanisms(item))
+    if len({claim.identifier for claim in claims}) != len(claims):
+        raise FormatError("policy.claims", f"an alternative asks for 1 to {MAX_CLAIMS} different claims")
+    mechanisms = _mechanisms(item)
+    statements = _statements(prove, item, mechanisms)
+    # Attributes of the fast suite have no namespace.
+    namespace = dcql.BBS if mechanisms == (Mechanism.BBS,) and "namespace" not in item else _text(item, "namespace")
+    found = Alternative(_text(item, "doc_type"), namespace, claims, mechanisms, statements)
+    if Mechanism.BBS in mechanisms:
+        _check_askable(found)
     if Mechanism.LONGFELLOW in found.mechanisms:
         _check_provable(found)
     return found
@@ -195,10 +221,50 @@ def _check_provable(alternative: Alternative) -> None:
 
 
 def _mechanisms(item: TomlTable) -> tuple[Mechanism, ...]:
-    names = item.get("mechanisms", list(Mechanism))
+    names = item.get("mechanisms", [Mechanism.BBS] if "prove" in item else [Mechanism.LONGFELLOW, Mechanism.MDOC])
     if not isinstance(names, list) or not names or not set(map(str, Mechanism)).issuperset(map(str, names)):
         raise FormatError("policy.mechanisms", f"'mechanisms' lists some of {', '.join(Mechanism)}")
     return tuple(mechanism for mechanism in Mechanism if mechanism in names)
+
+
+def _statements(prove: TomlValue, item: TomlTable, mechanisms: tuple[Mechanism, ...]) -> tuple[str, ...]:
+    texts = [text for text in prove if isinstance(text, str)] if isinstance(prove, list) else []
+    if not isinstance(prove, list) or len(texts) != len(prove) or ("prove" in item and not texts):
+        raise FormatError("policy.prove", """'prove' lists what is proved, such as ["age >= 18", "not revoked"]""")
+    if texts and mechanisms != (Mechanism.BBS,):
+        raise FormatError("policy.prove", "only the fast suite proves: leave 'mechanisms' out, or say [\"bbs\"]")
+    if Mechanism.BBS not in mechanisms:
+        return ()
+    # An expired document answers nothing, whether or not anybody thought of asking.
+    return tuple(dict.fromkeys((VALID, *texts)))
+
+
+def _check_askable(alternative: Alternative) -> None:
+    names = tuple(claim.identifier for claim in alternative.claims)
+    try:
+        check_question(Question(alternative.doc_type, alternative.statements, names, date(2000, 1, 1)))
+    except FormatError as error:
+        raise FormatError("policy.prove", error.message) from error
+
+
+def _bbs_credential(query_id: str, alternative: Alternative, day: date, epochs: Sequence[str]) -> CredentialQuery:
+    claims = tuple(
+        ClaimQuery(
+            (claim.identifier,),
+            values=() if claim.json_value is None else (_number(claim.json_value),),
+            intent_to_retain=False,
+        )
+        for claim in alternative.claims
+    )
+    named = tuple(epochs) if NOT_REVOKED in alternative.statements else ()
+    return CredentialQuery(
+        query_id, dcql.BBS, BbsMeta(alternative.doc_type, alternative.statements, day, named), claims
+    )
+
+
+def _number(value: str | int | bool) -> str | int:
+    """A boolean is signed as 0 or 1."""
+    return int(value) if isinstance(value, bool) else value
 
 
 def _localized(table: TomlTable, name: str) -> LocalizedText:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import PublicKey
+from diptych.formats.bbs_credential.epoch import Epoch
+from diptych.formats.bbs_credential.trust import FastSuiteTrust
 from diptych.private import Personal
 from diptych.roles.verifier.model import Event, Presentation, Verdict
 from diptych.roles.verifier.outcomes import Outcome
@@ -47,6 +49,14 @@ class VerifierStore(Protocol):
 
     def forget_expired(self, now: datetime) -> None:
         """Expire what is due, deleting its session; delete what expired an hour ago. Verdicts stay."""
+        ...
+
+
+class Epochs(Protocol):
+    """What the issuer's signer of epochs says: which keys of the fast suite say "not revoked" now."""
+
+    def accepted(self, trust: FastSuiteTrust, *, now: datetime) -> Sequence[Epoch]:
+        """The epochs accepted at `now`, the newest first, verified. `Unavailable` if they cannot be learned."""
         ...
 
 

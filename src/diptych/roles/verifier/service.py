@@ -16,6 +16,8 @@ from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import Signer, generate_signer
 from diptych.errors import DiptychError, Refused, Unavailable
 from diptych.formats import base64url
+from diptych.formats.bbs_credential.epoch import Epoch
+from diptych.formats.bbs_credential.trust import FastSuiteTrust, parse_member
 from diptych.formats.jose import jwk
 from diptych.formats.mdoc.trust import IssuerTrust
 from diptych.private import Personal, Secret
@@ -23,11 +25,11 @@ from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vp import request_object, response
 from diptych.protocols.openid4vp.request_object import PresentationRequest, RequestLink
 from diptych.protocols.openid4vp.response import EncryptedResponse, ErrorResponse
-from diptych.roles.verifier.answer import Expected, VerifiedAnswer, json_value, verify_answer
+from diptych.roles.verifier.answer import Expected, FastExpectation, VerifiedAnswer, json_value, verify_answer
 from diptych.roles.verifier.model import Event, Presentation, Session, State, Verdict, move
 from diptych.roles.verifier.outcomes import Measured, MemoryOutcomes, Outcome
 from diptych.roles.verifier.policy import Policy
-from diptych.roles.verifier.ports import Outcomes, ProofVerifier, VerifierStore
+from diptych.roles.verifier.ports import Epochs, Outcomes, ProofVerifier, VerifierStore
 from diptych.roles.verifier.statuses import StatusChecks
 
 ID_CHARACTERS = 32
@@ -45,6 +47,8 @@ class VerifierParty:
     signer: Signer = field(repr=False)
     chain: tuple[bytes, ...]
     registration: str
+    scope: str = ""
+    """Who it is to pseudonyms (`openid4vp/scope`): the same for all its keys. Empty: it takes no pseudonyms."""
 
     @property
     def client_id(self) -> str:
@@ -111,11 +115,14 @@ class Verifier:
         checks_a_minute: int = MAX_CHECKS_A_MINUTE,
         outcomes: Outcomes | None = None,
         statuses: StatusChecks | None = None,
+        epochs: Epochs | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._parties: Sequence[tuple[datetime, VerifierParty]] = ((ALWAYS, party),)
         self._policies = policies
         self._trust = trust
+        self._fast_trust = _fast_suite(trust)
+        self._epochs = epochs
         self._store = store
         self._proofs = proofs
         self._entropy = entropy
@@ -137,6 +144,7 @@ class Verifier:
         """
         # One by one: a call in between sees some of each, and each of them is right on its own.
         self._trust = trust
+        self._fast_trust = _fast_suite(trust)
         self._parties = tuple(parties)
         self._policies = policies
 
@@ -150,6 +158,7 @@ class Verifier:
         policy = self._policies.get(policy_id)
         if policy is None:
             raise Refused("policy.unknown", f"there is no policy of that name; there are {', '.join(self._policies)}")
+        self._accepted_epochs(policy, now)  # a question that nobody could answer is not put
         self._store.forget_expired(now)
         secret = Secret((OTHER_DEVICE if return_uri is None else SAME_DEVICE) + self._entropy(SECRET_BYTES))
         presentation = Presentation(
@@ -204,7 +213,15 @@ class Verifier:
         presentation = self._store.advance(presentation_id, Event.ANSWER, now=now)
         trust, statuses = self._trust, self._statuses
         check_status = None if statuses is None else partial(statuses.check, trust=trust, now=now)
-        expected = Expected(self._policy(presentation), request.transcript(), trust, session.key, now, check_status)
+        policy = self._policy(presentation)
+        fast = FastExpectation(
+            trust=self._fast_trust,
+            epochs=self._accepted_epochs(policy, now),
+            day=_asked_at(presentation, policy).date(),
+            scope=self._party(presentation).scope,
+            entropy=self._entropy,
+        )
+        expected = Expected(policy, request.transcript(), trust, session.key, now, check_status, fast)
         # 4.
         started = self._stopwatch()
         try:
@@ -303,7 +320,11 @@ class Verifier:
             client_id=party.client_id,
             response_uri=f"{self._url}/responses/{presentation.id}",
             nonce=session.nonce,
-            query=policy.query(now=now),
+            query=policy.query(
+                now=now,
+                day=_asked_at(presentation, policy).date(),
+                epochs=[epoch.name for epoch in self._accepted_epochs(policy, now)],
+            ),
             encryption_key=session.key.public_key,
             encryption_kid=base64url.encode(jwk.thumbprint(session.key.public_key)),
             state=session.state,
@@ -320,9 +341,22 @@ class Verifier:
 
     def _party(self, presentation: Presentation) -> VerifierParty:
         """Who asked: the key whose time it was. Its name is in the link, in the request, and in the transcript."""
-        asked_at = presentation.expires_at - self._policy(presentation).lifetime
+        asked_at = _asked_at(presentation, self._policy(presentation))
         parties = self._parties
         return next((party for since, party in reversed(parties) if since <= asked_at), parties[0][1])
+
+    def _accepted_epochs(self, policy: Policy, now: datetime) -> Sequence[Epoch]:
+        """The epochs that an answer may be about; none where the question is not about revocation."""
+        if not policy.asks_epochs:
+            return ()
+        if self._fast_trust is None or self._epochs is None:
+            raise Unavailable(
+                "epoch.unknown", "no keys of the fast suite are believed here: take the issuer's trust file"
+            )
+        found = self._epochs.accepted(self._fast_trust, now=now)
+        if not found:
+            raise Unavailable("epoch.none", "the issuer has published no epoch that is accepted now")
+        return found
 
     def _policy(self, presentation: Presentation) -> Policy:
         policy = self._policies.get(presentation.policy)
@@ -341,6 +375,15 @@ def _open(
         expected_state=session.state,
         now=now,
     )
+
+
+def _asked_at(presentation: Presentation, policy: Policy) -> datetime:
+    """When the question was put: the day that it is about is that moment's, however late the answer comes."""
+    return presentation.expires_at - policy.lifetime
+
+
+def _fast_suite(trust: IssuerTrust) -> FastSuiteTrust | None:
+    return None if trust.fast_suite is None else parse_member(dict(trust.fast_suite))
 
 
 def _session(presentation: Presentation) -> Session:

@@ -5,7 +5,7 @@ Nothing is decided, spent or sent here; a `Plan` is what the person is shown. Ma
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from cryptography import x509
@@ -13,15 +13,17 @@ from cryptography import x509
 from diptych.crypto.longfellow import Circuit, Claim, check_claims, check_tagged_item, check_tagged_mso
 from diptych.errors import Refused
 from diptych.formats import base64url, cbor
-from diptych.formats.cbor import CborValue
+from diptych.formats.bbs_credential.question import NOT_REVOKED, SAME_PSEUDONYM, VALID, age_of
+from diptych.formats.cbor import CborValue, FullDate
 from diptych.formats.mdoc.issuer_signed import IssuerSigned, IssuerSignedItem, parse_issuer_signed
 from diptych.formats.x509 import certificate
 from diptych.private import Personal
 from diptych.protocols.openid4vp import dcql, zk
-from diptych.protocols.openid4vp.dcql import ClaimQuery, CredentialQuery, MdocMeta
+from diptych.protocols.openid4vp.dcql import BbsMeta, ClaimQuery, CredentialQuery, MdocMeta
 from diptych.protocols.openid4vp.request_object import VerifiedRequest
 from diptych.protocols.openid4vp.zk import ZkSystem
 from diptych.roles.wallet.contents import Contents
+from diptych.roles.wallet.fast_answering import FastCandidate, fit
 from diptych.roles.wallet.model import Document, Names
 from diptych.roles.wallet.signers import lost_signers, signer_lost_since
 from diptych.roles.wallet.values import to_json
@@ -41,6 +43,8 @@ class Unanswerable(Refused):
 class Mechanism(StrEnum):
     """How an answer is given, the least revealing first."""
 
+    BBS = "bbs"
+    """The fast suite: what is asked is proved, and nothing by which the answer is recognised; a pseudonym only here."""
     LONGFELLOW = "longfellow"
     """A zero-knowledge proof: the fact, and nothing by which the answer is recognised."""
     MDOC = "mdoc"
@@ -71,6 +75,7 @@ class Disclosure:
     copies_left: int
     """Unspent copies after this answer."""
     circuit: tuple[ZkSystem, Circuit] | None = None
+    fast: FastCandidate | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ class Plan:
     @property
     def mechanism(self) -> Mechanism:
         """The most revealing mechanism in the answer."""
-        is_plain = any(found.mechanism is Mechanism.MDOC for found in self.disclosures)
-        return Mechanism.MDOC if is_plain else Mechanism.LONGFELLOW
+        order = list(Mechanism)
+        return max((found.mechanism for found in self.disclosures), key=order.index)
 
     @property
     def runs_low(self) -> bool:
@@ -108,11 +113,15 @@ class _Candidate:
 
 def make_plan(contents: Contents, verified: VerifiedRequest, *, now: datetime) -> Plan:
     """The least revealing answer that this wallet can give; `Unanswerable` naming what stands in the way."""
-    candidates: dict[str, _Candidate] = {}
+    candidates: dict[str, _Candidate | FastCandidate] = {}
     obstacles: list[Refused] = []
     for credential in verified.query.credentials:
         try:
-            candidates[credential.id] = _candidate(contents, credential, now)
+            candidates[credential.id] = (
+                fit(contents, credential, credential.meta, now)
+                if isinstance(credential.meta, BbsMeta)
+                else _candidate(contents, credential, now)
+            )
         except Refused as error:
             obstacles.append(error)
     try:
@@ -126,7 +135,8 @@ def make_plan(contents: Contents, verified: VerifiedRequest, *, now: datetime) -
     ids = {credential.id for credential in chosen}
     is_plain = any(credential.format == dcql.MDOC for credential in chosen)
     is_fallback = is_plain and any(
-        credential.format == dcql.MDOC_ZK and credential.id not in ids for credential in verified.query.credentials
+        credential.format in (dcql.BBS, dcql.MDOC_ZK) and credential.id not in ids
+        for credential in verified.query.credentials
     )
     plain_so_far: dict[str, int] = {}
     disclosures = []
@@ -137,13 +147,23 @@ def make_plan(contents: Contents, verified: VerifiedRequest, *, now: datetime) -
         left = _unspent(contents, found.document) - plain_so_far.get(found.document.id, 0)
         if left < 0:
             raise Unanswerable(exhausted(), verified)
-        disclosures.append(_disclosure(credential, found, left))
+        disclosures.append(
+            _fast_disclosure(credential, found, left)
+            if isinstance(found, FastCandidate)
+            else _disclosure(credential, found, left)
+        )
     return Plan(verified, tuple(disclosures), is_fallback)
 
 
-def _cost(credential: CredentialQuery, candidate: _Candidate) -> int:
-    """How much an answer reveals: any proof less than any plain copy, then the fewer elements the better."""
-    return len(candidate.claims) + (0 if credential.format == dcql.MDOC_ZK else dcql.MAX_CLAIMS + 1)
+def _cost(credential: CredentialQuery, candidate: _Candidate | FastCandidate) -> int:
+    """How much an answer reveals: any proof less than any plain copy, then the fewer elements the better.
+
+    Of proofs, the fast suite's first: it says what is true today, and needs nothing but what is asked.
+    """
+    if isinstance(candidate, FastCandidate):
+        return len(candidate.question.disclosed) + candidate.question.asks_pseudonym
+    proof = credential.format == dcql.MDOC_ZK
+    return len(candidate.claims) + (1 if proof else 2) * (dcql.MAX_CLAIMS + 1)
 
 
 def _candidate(contents: Contents, credential: CredentialQuery, now: datetime) -> _Candidate:
@@ -208,6 +228,55 @@ def _circuit(
         check_tagged_item(cbor.encode(item.encoded))
     check_tagged_mso(issuer_signed.issuer_auth.unverified_payload or b"", version=chosen[1].version)
     return chosen
+
+
+def _fast_disclosure(credential: CredentialQuery, found: FastCandidate, copies_left: int) -> Disclosure:
+    disclosed = found.disclosed()
+    learned = [
+        Disclosed("", phrase, _PHRASES.get(phrase) or _age_names(phrase), Personal(True), is_kept=False)
+        for phrase in found.question.phrases
+    ]
+    for claim in credential.claims:
+        name = str(claim.path[0])
+        value = disclosed[name]
+        learned.append(
+            Disclosed(
+                "",
+                name,
+                _fast_names(found.document, name),
+                Personal(FullDate.of(value) if isinstance(value, date) else value),
+                claim.intent_to_retain is True,
+            )
+        )
+    told = set(found.question.disclosed)
+    return Disclosure(
+        query_id=credential.id,
+        document=found.document,
+        mechanism=Mechanism.BBS,
+        learned=tuple(learned),
+        withheld=tuple(names for (_, name), names in found.document.claim_names.items() if name not in told),
+        copies_left=copies_left,
+        fast=found,
+    )
+
+
+_PHRASES = {
+    VALID: {"en": "valid today", "fr": "valable aujourd'hui"},
+    NOT_REVOKED: {"en": "not revoked", "fr": "non révoqué"},
+    SAME_PSEUDONYM: {
+        "en": "that you are the same person as last time, here and nowhere else",
+        "fr": "que vous êtes la même personne que la dernière fois, ici et nulle part ailleurs",
+    },
+}
+
+
+def _age_names(phrase: str) -> Names:
+    age = age_of(phrase)
+    return {"en": f"at least {age} years old today", "fr": f"{age} ans révolus aujourd'hui"}
+
+
+def _fast_names(document: Document, name: str) -> Names:
+    return next((names for (_, known), names in document.claim_names.items() if known == name), {"": name})
 
 
 def _disclosure(credential: CredentialQuery, found: _Candidate, copies_left: int) -> Disclosure:

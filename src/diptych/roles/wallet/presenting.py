@@ -23,10 +23,12 @@ from diptych.private import Personal
 from diptych.protocols.oauth.form import encode_form
 from diptych.protocols.openid4vp import registration, request_object, response
 from diptych.roles.wallet.contents import Contents
+from diptych.roles.wallet.fast_answering import FastCandidate, answer
 from diptych.roles.wallet.issuance import OK, TRY_LATER, check_reach
 from diptych.roles.wallet.model import Copy, Event, HistoryEntry, Outcome
 from diptych.roles.wallet.planning import ACCESS_DENIED, Disclosure, Mechanism, Plan, exhausted, make_plan
 from diptych.roles.wallet.ports import Answer, Prover, VerifierLine, WalletStore
+from diptych.roles.wallet.proving import open_held
 from diptych.roles.wallet.records import whole_seconds
 
 
@@ -160,6 +162,8 @@ class Presenting:
     def _present(
         self, contents: Contents, plan: Plan, disclosure: Disclosure, spent: list[Copy], now: datetime
     ) -> bytes:
+        if disclosure.fast is not None:
+            return self._prove_fast(contents, plan, disclosure.fast)
         copies = contents.copies(disclosure.document.id)
         disclose: dict[str, list[str]] = {}
         for element in disclosure.learned:
@@ -179,6 +183,17 @@ class Presenting:
             device_signer=load_signer(copy.device_key.reveal()),
         )
         return DeviceResponse(documents=(document,)).encode()
+
+    def _prove_fast(self, contents: Contents, plan: Plan, planned: FastCandidate) -> bytes:
+        """A proof by the fast suite, from what is here now and says the same as what the person was shown."""
+        if contents.proving(planned.document.id) is None:
+            raise Refused("wallet.no_document", "the document is no longer in this wallet", code=ACCESS_DENIED)
+        found = open_held(contents, planned.document, planned.trust)
+        now_held = replace(planned, held=found)
+        if now_held.disclosed() != planned.disclosed():
+            raise Conflict("wallet.changed", "the document changed since you were asked: look again")
+        digits = planned.trust.signed_digits(entropy=self.entropy)
+        return answer(now_held, plan.verified, digits, entropy=self.entropy)
 
     def _prove(
         self,

@@ -22,6 +22,7 @@ from diptych.protocols.openid4vp.registration import parse_trust as parse_verifi
 from diptych.protocols.reading.files import LogFiles
 from diptych.roles.wallet.acts import Acts, policy_of, read_acts
 from diptych.roles.wallet.contents import Contents
+from diptych.roles.wallet.epochs import Fetched, fetch_tokens
 from diptych.roles.wallet.leaving import Leaving, Written
 from diptych.roles.wallet.model import Attribute, Document, Grant, HistoryEntry, Holding, Life, Standing, Trust
 from diptych.roles.wallet.planning import Plan
@@ -138,6 +139,11 @@ class Wallet:
     def renew(self, wanted: str, *, now: datetime) -> Renewed:
         """Renews one document now, due or not."""
         return self._renew((Contents(self.store.read()).document(wanted),), now)
+
+    def fetch_tokens(self, *, now: datetime) -> Fetched:
+        """What says that documents are not revoked, ahead of need. See `epochs`."""
+        with self.store.acting():
+            return fetch_tokens(self.store, self.issuer_line, now=now)
 
     def review(self, link: str, *, now: datetime) -> Plan:
         """Who asks, what for, what they would learn and how. See `Presenting.review`."""

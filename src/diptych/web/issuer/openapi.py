@@ -208,6 +208,20 @@ STATUS_LIST = Description(
         **_errors(404, 501),
     },
 )
+EPOCHS = Description(
+    "The epochs of the fast suite that are published, the newest first, each a signed statement",
+    {200: _answer("They are", _object(["epochs"], epochs={"type": "array", "items": _TEXT})), **_errors(404)},
+)
+BUCKET = Description(
+    "A bucket of an epoch: 56 bytes for each id in it (docs/spec/bbs-credential.md)",
+    {
+        200: {
+            "description": "The bucket",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **_errors(404),
+    },
+)
 HEALTH = Description(
     "Whether the issuer is alive",
     {200: _answer("It is", _object(["status"], status={"const": "ok"})), **_errors()},

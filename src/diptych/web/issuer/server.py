@@ -13,6 +13,7 @@ import diptych
 from diptych.adapters.journal import Journal, Role
 from diptych.crypto.entropy import Entropy
 from diptych.errors import DiptychError, FormatError, Unavailable, VerificationError
+from diptych.formats.bbs_credential.epoch import LIST_PATH
 from diptych.formats.mdoc.trust import STATUS_LISTS
 from diptych.formats.order import signed, standing
 from diptych.private import Secret
@@ -30,6 +31,7 @@ from diptych.web.admin import alive
 from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE, render_error
 from diptych.web.issuer import openapi
+from diptych.web.issuer.epochs import add_epochs
 from diptych.web.issuer.status_lists import add_status_lists
 from diptych.web.requests import media_type, read_any_body, read_body
 
@@ -44,9 +46,10 @@ def build_server(
     clock: Callable[[], datetime],
     entropy: Entropy,
     journal: Journal | None = None,
+    read_file: Callable[[str], bytes | None] = lambda path: None,
 ) -> FastAPI:
     """The application for the issuer at `url`. `open_issuer` is called at each use: once a process, where one serves
-    one request."""
+    one request. `read_file` has the static files of epochs by their path."""
     application = FastAPI(
         title="Diptych issuer", version=diptych.__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
     )
@@ -66,6 +69,7 @@ def build_server(
     ):
         add_endpoint(application, parse_url(path).path, method, handler, description)
     add_status_lists(application, parse_url(url + LISTS_PATH).path, endpoints.issuer)
+    add_epochs(application, parse_url(url + LIST_PATH).path, read_file)
     return application
 
 

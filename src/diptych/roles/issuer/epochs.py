@@ -1,0 +1,78 @@
+"""An epoch: a token for every revocation id that stands, by bucket, and the word that publishes them.
+
+Decisions and bytes only. Drawing the key, making tokens on every core and putting files where they are served is left
+to `adapters/epoch_folder`; which ids stand is the store's to say.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from diptych.crypto.bls12381 import parse_nonzero_scalar
+from diptych.crypto.fast_suite.tokens import issue_tokens
+from diptych.errors import Refused
+from diptych.formats.bbs_credential.epoch import Epoch, bits_for, bucket_of, encode_bucket, entry_tag, name_of
+from diptych.private import Secret
+from diptych.roles.issuer.ports import IssuerStore
+
+PAGE = 5_000
+KEPT = 4
+"""How many epochs stay listed: those accepted, and a few that wallets with slow clocks may still look for."""
+
+DAY = timedelta(days=1)
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The ids of some buckets: a piece of work that knows nothing of the others."""
+
+    epoch: str
+    buckets: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(len(ids) for _, ids in self.buckets)
+
+
+def plan_epoch(url: str, key: bytes, count: int, *, now: datetime, length: timedelta, ends_earlier: bool) -> Epoch:
+    """The epoch that starts now. It is accepted for two lengths: its own, and while wallets fetch the next one's."""
+    if not SHORTEST <= length <= LONGEST:
+        raise Refused("epoch.length", "an epoch lasts between a minute and 31 days")
+    starts = now.replace(microsecond=0)
+    return Epoch(url, name_of(starts), key, starts, starts + 2 * length, bits_for(count), ends_earlier)
+
+
+def standing_ids(store: IssuerStore, *, now: datetime) -> Iterator[Sequence[bytes]]:
+    """Every id that stands at `now`, page by page."""
+    after = b""
+    while page := store.standing_ids(now, after=after, most=PAGE):
+        yield page
+        after = page[-1]
+
+
+def shares(ids: Sequence[bytes], epoch: Epoch, *, most: int) -> Iterator[Share]:
+    """All buckets, also those that nobody is in, in pieces of about `most` ids."""
+    buckets: dict[int, list[int]] = {number: [] for number in range(1 << epoch.bits)}
+    for octets in ids:
+        revocation_id = parse_nonzero_scalar(octets)
+        buckets[bucket_of(revocation_id, epoch.bits)].append(revocation_id)
+    piece: list[tuple[int, tuple[int, ...]]] = []
+    count = 0
+    for number, found in buckets.items():
+        piece.append((number, tuple(found)))
+        count += len(found)
+        if count >= most:
+            yield Share(epoch.name, tuple(piece))
+            piece, count = [], 0
+    if piece:
+        yield Share(epoch.name, tuple(piece))
+
+
+def make_buckets(secret: Secret, share: Share) -> list[tuple[int, bytes]]:
+    """The share's bucket files, by number. Each id costs one multiplication: 10,000 a second and core."""
+    found: list[tuple[int, bytes]] = []
+    for number, ids in share.buckets:
+        tags = [entry_tag(one, share.epoch) for one in ids]
+        found.append((number, encode_bucket(list(zip(tags, issue_tokens(secret, ids), strict=True)))))
+    return found

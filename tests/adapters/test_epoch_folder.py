@@ -1,0 +1,133 @@
+"""Epochs as files: made on several cores, published in one move, whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from diptych.adapters.catalogue_files import load_catalogue
+from diptych.adapters.epoch_folder import Cores, EpochFolder, Made, Published, Workshop, read_file
+from diptych.adapters.fast_suite_keys import FastSuiteKeys
+from diptych.crypto.bls12381 import encode_scalar, random_scalars
+from diptych.crypto.fast_suite.tokens import verify_token
+from diptych.errors import Conflict, FormatError, Refused
+from diptych.formats.bbs_credential.epoch import accepted, bucket_of, entry_tag, find_tokens
+from diptych.private import Secret
+from diptych.roles.issuer.epochs import Share
+from diptych.roles.issuer.fakes import MemoryIssuerStore
+from diptych.roles.issuer.model import Enrolment
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def filled(count: int) -> tuple[MemoryIssuerStore, list[int]]:
+    store, ids = MemoryIssuerStore(), random_scalars(count, os.urandom)
+    with store.transaction() as state:
+        for number, one in enumerate(ids):
+            state.save_enrolment(
+                Enrolment(number.to_bytes(16, "big"), "proof-of-age", b"C" * 48, encode_scalar(one), NOW + 9 * DAY)
+            )
+    return store, ids
+
+
+@pytest.fixture
+def epochs(tmp_path: Path) -> EpochFolder:
+    keys = FastSuiteKeys(tmp_path, "https://issuer.example")
+    keys.ensure(load_catalogue(), entropy=os.urandom)
+    return EpochFolder(tmp_path, keys)
+
+
+def publish(
+    epochs: EpochFolder,
+    store: MemoryIssuerStore,
+    now: datetime = NOW,
+    *,
+    workshop: Workshop | None = None,
+    **more: object,
+) -> Published:
+    values: dict[str, object] = {"length": DAY, "ends_earlier": False, "stopwatch": lambda: 0.0, **more}
+    return epochs.publish(store, now=now, entropy=os.urandom, workshop=workshop or Cores(1), **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_id_that_stands_has_its_token_in_its_bucket(epochs: EpochFolder, workers: int) -> None:
+    store, ids = filled(1_200)
+    seen: list[tuple[int, int]] = []
+    found = publish(epochs, store, workshop=Cores(workers), progress=lambda done, of: seen.append((done, of)))
+    assert (found.count, found.files, found.epoch.bits) == (1_200, 4, 2)
+    assert seen[-1] == (1_200, 1_200)
+    for one in ids[::97]:
+        bucket = read_file(epochs.folder, f"/epochs/{found.epoch.name}/{bucket_of(one, 2):06x}")
+        assert bucket is not None
+        (token,) = find_tokens(bucket, entry_tag(one, found.epoch.name))
+        verify_token(found.epoch.key, one, token)
+
+
+def test_nobody_learns_an_id_or_the_key_from_the_files(epochs: EpochFolder) -> None:
+    store, ids = filled(20)
+    publish(epochs, store)
+    data = b"".join(path.read_bytes() for path in (epochs.folder / "epochs").rglob("*") if path.is_file())
+    assert not any(encode_scalar(one) in data for one in ids)
+    assert not any(encode_scalar(one)[:8] in data for one in ids)
+
+
+def test_two_publications_make_two_epochs_and_the_oldest_goes(epochs: EpochFolder) -> None:
+    store, _ = filled(3)
+    names = [publish(epochs, store, NOW + number * DAY).epoch.name for number in range(6)]
+    listed = epochs.listed(now=NOW + 5 * DAY)
+    assert [one.name for one in listed] == names[:1:-1]
+    assert [one.name for one in accepted(listed, now=NOW + 5 * DAY)] == [names[5], names[4]]
+    folders = {path.name for path in (epochs.folder / "epochs").iterdir() if path.is_dir()}
+    assert folders == set(names[2:])
+    with pytest.raises(Conflict):
+        publish(epochs, store, NOW + 5 * DAY)
+
+
+class Failing:
+    """A workshop that ends after the first share."""
+
+    workers = 1
+
+    def buckets(self, secret: Secret, work: Iterator[Share]) -> Iterator[Made]:
+        yield from list(Cores(1).buckets(secret, work))[:0]
+
+
+def test_what_was_not_made_whole_is_not_published(epochs: EpochFolder) -> None:
+    store, _ = filled(3)
+    first = publish(epochs, store)
+    with pytest.raises(FormatError, match="nothing is published"):
+        publish(epochs, store, NOW + DAY, workshop=Failing())
+    assert [one.name for one in epochs.listed(now=NOW)] == [first.epoch.name]
+    assert {path.name for path in (epochs.folder / "epochs").iterdir()} == {first.epoch.name, "epochs.json"}
+
+
+def test_what_a_killed_publication_left_is_cleared(epochs: EpochFolder) -> None:
+    store, _ = filled(3)
+    (epochs.folder / "epochs" / ".20261128T120000Z").mkdir(parents=True)
+    (epochs.folder / "epochs" / "20261101T000000Z").mkdir()
+    found = publish(epochs, store)
+    assert {path.name for path in (epochs.folder / "epochs").iterdir()} == {found.epoch.name, "epochs.json"}
+
+
+def test_an_epoch_of_a_second_or_a_year_is_refused(epochs: EpochFolder) -> None:
+    for length in (timedelta(seconds=1), timedelta(days=365)):
+        with pytest.raises(Refused):
+            publish(epochs, MemoryIssuerStore(), length=length)
+    assert epochs.listed(now=NOW) == ()
+
+
+def test_an_empty_issuer_publishes_an_empty_bucket(epochs: EpochFolder) -> None:
+    found = publish(epochs, MemoryIssuerStore())
+    assert (found.count, found.files) == (0, 1)
+    assert read_file(epochs.folder, f"/epochs/{found.epoch.name}/000000") == b""
+
+
+@pytest.mark.parametrize(
+    "path", ["/epochs/../keys.json", "/epochs/x/../../keys.json", "/keys.json", "/epochs/a/b/c", "/epochs/.a/b"]
+)
+def test_nothing_else_is_served(epochs: EpochFolder, path: str) -> None:
+    publish(epochs, MemoryIssuerStore())
+    assert read_file(epochs.folder, path) is None
