@@ -26,3 +26,13 @@ def test_encrypted_columns_with_a_blind_index_name_nearly_every_row(scene: Scene
 
 def test_a_plain_table_is_read_whole(scene: Scene) -> None:
     assert POSITION.plain(scene).canaries == len(scene.town.canaries)
+
+
+def test_a_strangers_grep_for_any_residents_name_finds_nothing(scene: Scene) -> None:
+    scene.register()
+    names = {name.encode() for person in scene.town.people for name in (person.family_name, *person.given_names)}
+    files = [path for folder in scene.ours.server_folders for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert [
+        path.name for path in [*files, scene.register().database] if any(n in path.read_bytes() for n in names)
+    ] == []

@@ -12,5 +12,5 @@ def test_without_sealing_whoever_stays_reads_the_stock(scene: Scene) -> None:
 
 def test_whoever_stays_reads_those_who_come_and_nobody_else(scene: Scene) -> None:
     loot = POSITION.ours(scene)
-    assert loot.openings == 2  # the implant works
+    assert loot.openings == 1  # the implant works
     assert loot.beyond == 0

@@ -74,3 +74,9 @@ def test_messages_with_something_that_no_third_has_are_linked_and_others_are_not
     assert linked(fresh) == 0
     assert recognised(same, list(key.items())) == 4
     assert recognised(fresh, list(key.items())) == 0
+
+
+def test_what_every_message_has_names_nobody_though_it_stand_in_one_persons_documents() -> None:
+    same_day = b"signed on 2026-11-28T00:00:00Z"
+    messages = [(person, same_day + os.urandom(64)) for person in (1, 1, 2, 2)]
+    assert recognised(messages, [(1, same_day), (2, b"signed on another day")]) == 0

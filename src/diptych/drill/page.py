@@ -27,7 +27,7 @@ WORDS = {
         "other": "En français",
         "title": "What a thief gets",
         "lead": "The same made-up town of {population} people, kept in three ways, and then stolen.",
-        "hero": "Somebody takes: {takes}.",
+        "hero": "{name}: {takes}.",
         "legend_read": "read or recognised by the thief",
         "legend_safe": "still sealed",
         "systems": ("A plain table", "Today's common practice", "Diptych"),
@@ -59,7 +59,7 @@ WORDS = {
         "other": "In English",
         "title": "Ce qu'emporte un voleur",
         "lead": "La même ville imaginaire de {population} habitants, conservée de trois façons, puis volée.",
-        "hero": "Quelqu'un s'empare de : {takes}.",
+        "hero": "{name} : {takes}.",
         "legend_read": "lu ou reconnu par le voleur",
         "legend_safe": "toujours scellé",
         "systems": ("Une table en clair", "La pratique courante", "Diptych"),
@@ -124,7 +124,7 @@ def write(folder: Path, found: Report) -> list[Path]:
             language=language,
             other=other,
             words=WORDS[language],
-            population=f"{found.population:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+            population=report.number(found.population, language),
             hero=hero_of(found),
             crowds=list(_crowds(found, language)),
             rows=[_row(result, found.population, language) for result in found.results],
@@ -156,16 +156,16 @@ def _crowds(found: Report, language: str) -> Iterator[Crowd]:
             note,
             report.gets(loot, hero.position, found.population, language),
             part == 0,
-            tuple(_figures(part)),
+            tuple(figures(part)),
         )
 
 
-def _figures(part: float) -> Iterator[Figure]:
-    count = COLUMNS * LINES
-    # Whoever is read shows, be it one in a million: the picture rounds against us.
+def figures(part: float, *, columns: int = COLUMNS, lines: int = LINES) -> Iterator[Figure]:
+    """A crowd of which that part is read. Whoever is read shows, be it one in a million: it rounds against us."""
+    count = columns * lines
     read = min(count, -int(-part * count // 1))
     for number in range(count):
-        yield Figure(number % COLUMNS, number // COLUMNS, number < read)
+        yield Figure(number % columns, number // columns, number < read)
 
 
 def _row(result: Result, population: int, language: str) -> dict[str, object]:

@@ -35,8 +35,9 @@ class Report:
         taken = [result for result in self.results if result.applies]
         held = sum(result.holds is True for result in taken)
         if language == "fr":
-            return f"{held} positions sur {len(taken)} tiennent, face à {self.population} habitants."
-        return f"{held} of {len(taken)} positions hold, before {self.population} people."
+            people = number(self.population, language)
+            return f"{held} positions sur {len(taken)} tiennent, dans une ville de {people} habitants."
+        return f"{held} of {len(taken)} positions hold, in a town of {number(self.population, language)} people."
 
 
 def _as_json(result: Result) -> dict[str, object]:
@@ -49,18 +50,27 @@ def _as_json(result: Result) -> dict[str, object]:
         **{system: None if loot is None else _counts(loot) for system, loot in zip(SYSTEMS, loots, strict=True)},
         "holds": result.holds,
         "visible_after_seconds": None if result.ours is None else result.ours.seen_after,
-        "advantage_interval": None if result.ours is None else [result.ours.joined.low, result.ours.joined.high],
+        "advantage_intervals": {
+            system: [round(loot.joined.low, 6), round(loot.joined.high, 6)]
+            for system, loot in zip(SYSTEMS, loots, strict=True)
+            if loot is not None
+        },
     }
 
 
 def _counts(loot: Loot) -> dict[str, object]:
-    # What is not surely better than guessing is printed as it was counted; `advantage_interval` says how sure.
-    return {"canaries": loot.canaries, "advantage": round(loot.joined.advantage, 6), "openings": loot.openings}
+    # What the thief surely has: the lower end of the interval, so that luck in a small town is not called a leak.
+    return {"canaries": loot.canaries, "advantage": round(loot.joined.low, 6), "openings": loot.openings}
 
 
 def say(words: Words, language: str) -> str:
     """In the reader's language."""
     return words.fr if language == "fr" else words.en
+
+
+def number(count: int, language: str) -> str:
+    """A count as it is written in the reader's language."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if language == "fr" else f"{count:,}"
 
 
 def share(loot: Loot, position: Position, population: int) -> float:
@@ -82,13 +92,15 @@ def gets(loot: Loot | None, position: Position, population: int, language: str) 
             return "rien" if french else "nothing"
         return say(position.wins, language)
     if loot.openings >= population:
-        return f"les {population} personnes" if french else f"all {population} people"
+        return (
+            f"les {number(population, language)} personnes" if french else f"all {number(population, language)} people"
+        )
     if loot.joined.is_above_chance and loot.openings == 0:
         named = round(100 * loot.joined.advantage)
         return f"{named} % des lignes attribuées" if french else f"{named}% of rows named"
     if loot.openings:
         people = ("personne" if french else "person") if loot.openings == 1 else ("personnes" if french else "people")
-        return f"{loot.openings} {people}"
+        return f"{number(loot.openings, language)} {people}"
     if loot.canaries:
-        return f"{loot.canaries} données" if french else f"{loot.canaries} attributes"
+        return f"{number(loot.canaries, language)} {'données' if french else 'attributes'}"
     return "rien" if french else "nothing"

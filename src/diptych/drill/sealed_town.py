@@ -4,40 +4,46 @@ Records are sealed by `formats/record`; masks are kept by the trustees' own code
 own. The stock is loaded here without the wire, in one process, because two thousand enrolments through seven of them
 take longer than a drill; what a thief finds in each folder afterwards is the same.
 
-registry/records.db   ciphertext, retention           agency/recipient.key     opens the agency's half
+registry/registry.db  ciphertext and tags             agency/recipient.key     opens the agency's half; pepper.key
 trustee-N/trustee.db  masks, sealed; months/*.key     trustee-N/recipient.key  opens its envelopes
 """
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from diptych.adapters.month_keys import MonthKeyFolder
+from diptych.adapters.storage.registry import open_registry_store
 from diptych.adapters.storage.trustee import open_trustee_store
 from diptych.adapters.trustee_folder import RECIPIENT, write_secret
 from diptych.crypto.hpke import generate_recipient
+from diptych.crypto.lookup_prf.tags import PEPPER_BYTES
 from diptych.crypto.signing import fingerprint, generate_signer
+from diptych.drill import index
 from diptych.drill.attacker.joining import Row
 from diptych.drill.town.people import Person, Town
 from diptych.formats.civil_status.model import BirthDate, CivilStatus
 from diptych.formats.mandate.trustee_set import Trustee, TrusteeSet
 from diptych.formats.order.documents import OrderedDocument
 from diptych.formats.record.content import RecordContent, Reference
+from diptych.formats.record.sealed import SEALED_RECORD
 from diptych.formats.record.sealing import FreshlySealed, seal_record
 from diptych.formats.tlog.label import ELEMENT_BYTES, ChainElement
 from diptych.private import Personal, Secret
 from diptych.protocols.depositing.decision import HeldRecord
 from diptych.protocols.depositing.deposit import RecordVersion
-from diptych.roles.trustee.model import StoredRecord
+from diptych.roles.registry.model import StoredRecord
+from diptych.roles.trustee.model import StoredRecord as HeldByTrustee
 from diptych.roles.trustee.vault import store_held
 
 TRUSTEES, THRESHOLD = 5, 3
 SPARES = (6, 7)
-DATABASE, TRUSTEE_DATABASE, MONTHS = "records.db", "trustee.db", "months"
+DATABASE, TRUSTEE_DATABASE, MONTHS, PEPPER = "registry.db", "trustee.db", "months", "pepper.key"
 REGISTRY, AGENCY = "registry", "agency"
+ACT_ID_BYTES = 16
 
 
 @dataclass
@@ -65,6 +71,9 @@ class SealedTown:
         for name in (AGENCY, REGISTRY):
             self.place(name).mkdir(parents=True)
         write_secret(self.place(AGENCY) / RECIPIENT, agency.seeds())
+        self._pepper = Secret(os.urandom(PEPPER_BYTES))
+        write_secret(self.place(AGENCY) / PEPPER, self._pepper)
+        self._key, self._shares = index.deal(self.threshold, TRUSTEES)
         self.set = TrusteeSet(
             agency=fingerprint(agency_signer.public_key),
             epoch=1,
@@ -100,15 +109,31 @@ class SealedTown:
         """Where a role's folder is."""
         return self.folder / "trustee-1" / name if name in self.together else self.folder / name
 
-    def rows(self) -> list[Row]:
-        """The registry's rows, as a thief of its database sees them."""
+    def rows(self, named: Mapping[bytes, int] | None = None) -> list[Row]:
+        """The registry's rows, as a thief of its database sees them; and who they are about, where it has guessed."""
+        people = {person.number: person for person in self.town.people}
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
-            found = connection.execute("SELECT id, retention, signed FROM records").fetchall()
+            found = connection.execute("SELECT record_id, encoded FROM records ORDER BY rowid").fetchall()
+            tags = dict(connection.execute("SELECT record_id, tag FROM tags").fetchall())
         connection.close()
+        guessed = {} if named is None else named
         return [
-            Row(self.truth[record_id], position, position, len(signed), retention)
-            for position, (record_id, retention, signed) in enumerate(found)
+            Row(
+                self.truth[record_id],
+                position,
+                position,
+                len(encoded),
+                SEALED_RECORD.parse(encoded).unverified.retention,
+                {"identity": tags[record_id]},
+                people[guessed[record_id]].canaries if record_id in guessed else frozenset(),
+            )
+            for position, (record_id, encoded) in enumerate(found)
         ]
+
+    @property
+    def population(self) -> Mapping[int, Personal[bytes]]:
+        """What everybody's tag is made of: the thief has the list of everybody."""
+        return {person.number: index.input_of(content_of(person).civil_status) for person in self.town.people}
 
     def destroy(self, retention: str) -> None:
         """Every trustee lets a retention class expire."""
@@ -120,10 +145,11 @@ class SealedTown:
 
     def _load(self) -> None:
         officer = generate_signer()
-        sealed: list[tuple[Person, FreshlySealed]] = []
+        sealed: list[tuple[RecordContent, FreshlySealed]] = []
         for person in self.town.arrivals():
+            content = content_of(person)
             fresh = seal_record(
-                content_of(person),
+                content,
                 trustees=self.set,
                 retention=person.retention,
                 signer=officer,
@@ -131,27 +157,36 @@ class SealedTown:
                 predecessor=None,
                 entropy=os.urandom,
             )
-            sealed.append((person, fresh))
+            sealed.append((content, fresh))
             self.truth[fresh.signed.unverified.record_id] = person.number
-        # In the order of their random ids: the order in which they came stands nowhere.
-        sealed.sort(key=lambda found: found[1].signed.unverified.record_id)
-        with sqlite3.connect(self.database) as connection:
-            connection.execute("CREATE TABLE records (id BLOB PRIMARY KEY, retention TEXT, signed BLOB) WITHOUT ROWID")
-            connection.executemany("INSERT INTO records VALUES (?, ?, ?)", self._registry_rows(sealed))
-        connection.close()
+        store = open_registry_store(self.database)
+        with store.transaction() as state:
+            for content, fresh in sealed:
+                record = fresh.signed.unverified
+                state.save_record(
+                    StoredRecord(
+                        record.record_id,
+                        record.number,
+                        fresh.signed.digest,
+                        fresh.signed.encode(),
+                        "identity-card",
+                        os.urandom(ACT_ID_BYTES),
+                        ChainElement(content.chain).at(1),
+                        ChainElement(content.chain).at(1),
+                    )
+                )
+                value = index.value_of(index.input_of(content.civil_status), self._key)
+                state.save_tags(index.PURPOSE, [index.tag_of(value, self._pepper)], record.record_id)
+        store.close()
         for number, trustee in enumerate(self.trustees, 1):
-            self._deposit(number, trustee, [fresh for _, fresh in sealed])
+            self._deposit(number, trustee, sealed)
 
-    @staticmethod
-    def _registry_rows(sealed: list[tuple[Person, FreshlySealed]]) -> Iterator[tuple[bytes, str, bytes]]:
-        for person, fresh in sealed:
-            yield fresh.signed.unverified.record_id, person.retention, fresh.signed.encode()
-
-    def _deposit(self, number: int, trustee: Path, sealed: list[FreshlySealed]) -> None:
+    def _deposit(self, number: int, trustee: Path, sealed: list[tuple[RecordContent, FreshlySealed]]) -> None:
         keys = MonthKeyFolder(trustee / MONTHS, os.urandom)
         store = open_trustee_store(trustee / TRUSTEE_DATABASE)
         with store.transaction() as state:
-            for fresh in sealed:
+            state.save_share(self._shares[number])
+            for content, fresh in sealed:
                 held = HeldRecord(
                     RecordVersion.of(fresh.signed),
                     fresh.signed.unverified.retention,
@@ -159,9 +194,9 @@ class SealedTown:
                     number,
                     fresh.signed.unverified.quorum.hash_of(number),
                     fresh.masks[number],
-                    ChainElement(Secret(os.urandom(ELEMENT_BYTES))),
+                    ChainElement(content.chain),
                 )
-                state.save_record(StoredRecord(store_held(held, keys, day=self._day, entropy=os.urandom)))
+                state.save_record(HeldByTrustee(store_held(held, keys, day=self._day, entropy=os.urandom)))
         store.close()
 
 

@@ -16,6 +16,7 @@ from diptych.crypto.hpke import PRIVATE_KEY_BYTES, HybridRecipient, load_recipie
 from diptych.drill.attacker.keys import LARGEST_KEY_FILE, keys_at_rest
 from diptych.errors import DiptychError
 from diptych.formats import base64url, cbor
+from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.mandate.trustee_set import key_id
 from diptych.formats.record.sealed import SEALED_RECORD, SealedRecord
 from diptych.formats.record.sealing import open_agency_half, open_record, unmask_share
@@ -37,15 +38,16 @@ def open_records(registry: Path, folders: Iterable[Path]) -> list[bytes]:
     """The plaintext of every record that opens with what lies in these folders, backups of databases included."""
     places = list(folders)
     loot = _take(places)
-    return [opened for record in _records(registry) for opened in _opened(record, loot)]
+    return [opened for signed in records_of(registry) for opened in _opened(signed.unverified, loot)]
 
 
-def _records(registry: Path) -> Iterator[SealedRecord]:
+def records_of(registry: Path) -> Iterator[UnverifiedStatement[SealedRecord]]:
+    """Every record of a registry's database, as it was signed."""
     with sqlite3.connect(f"file:{registry}?mode=ro", uri=True) as connection:
-        rows = connection.execute("SELECT signed FROM records").fetchall()
+        rows = connection.execute("SELECT encoded FROM records").fetchall()
     connection.close()
-    for (signed,) in rows:
-        yield SEALED_RECORD.parse(signed).unverified
+    for (encoded,) in rows:
+        yield SEALED_RECORD.parse(encoded)
 
 
 def _take(folders: Sequence[Path]) -> Loot:

@@ -10,6 +10,7 @@ from diptych.drill.positions import (
     p05_one_trustee,
     p06_one_too_few,
     p07_all_trustees,
+    p08_insider,
     p09_recorded_traffic,
     p10_stolen_wallet,
     p11_pooled_verifiers,
@@ -26,7 +27,6 @@ from diptych.drill.positions import (
 POSITIONS: tuple[Position, ...] = tuple(
     sorted(
         [
-            absent.INSIDER,
             absent.NOTIFICATIONS,
             p01_database_dump.POSITION,
             p02_backups_after_erasure.POSITION,
@@ -35,6 +35,7 @@ POSITIONS: tuple[Position, ...] = tuple(
             p05_one_trustee.POSITION,
             p06_one_too_few.POSITION,
             p07_all_trustees.POSITION,
+            p08_insider.POSITION,
             p09_recorded_traffic.POSITION,
             p10_stolen_wallet.POSITION,
             p11_pooled_verifiers.POSITION,

@@ -25,13 +25,6 @@ def _absent(number: int, name: Words, takes: Words, promise: Words, reason: str)
     )
 
 
-INSIDER = _absent(
-    8,
-    Words("An insider, or a stolen officer's card", "Un agent, ou sa carte volée"),
-    Words("an officer's key and PIN", "la clé et le code d'un agent"),
-    Words("the quota at most, every opening public", "au plus le quota, chaque ouverture publique"),
-    "no officer opens records over the wire yet: what each holder checks is tested, the whole act is not served",
-)
 NOTIFICATIONS = _absent(
     15,
     Words("The notification server and its database", "Le serveur de notification et sa base"),

@@ -9,7 +9,7 @@ POSITION = Position(
     takes=Words(
         "one trustee fewer than the quorum, and all the rest", "un dépositaire de moins que le quorum, et le reste"
     ),
-    promise=Words("no record opens", "aucun dossier ne s'ouvre"),
+    promise=Words("no record opens, no tag is guessed", "aucun dossier ne s'ouvre, aucune étiquette n'est devinée"),
     plain=thefts.plain_of(thefts.server),
     common=thefts.common_of(thefts.server),
     ours=registers.one_too_few,

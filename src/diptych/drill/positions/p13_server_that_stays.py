@@ -11,7 +11,7 @@ from diptych.drill.positions.p04_application_server import ISSUER_DATABASE
 from diptych.drill.scene import Scene
 from diptych.drill.town.marks import MARK
 
-PASSING = 2
+PASSING = 1
 
 
 def steal(scene: Scene, system: Ours) -> Loot:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.adapters.canary_search import files_below, marks_in
+from diptych.drill.attacker.joining import join
 from diptych.drill.attacker.records import open_records
+from diptych.drill.attacker.tags import guess
 from diptych.drill.loot import Loot
 from diptych.drill.scene import Scene
 from diptych.drill.sealed_town import SealedTown
@@ -12,9 +14,10 @@ from diptych.drill.town.marks import MARK
 
 
 def steal(system: SealedTown, folders: Sequence[Path]) -> Loot:
-    """The registry's database, and everything in these folders: searched, and tried on every record."""
+    """The registry's database, and everything in these folders: searched, tried on every record and on every tag."""
     opened, read = read_with(system, folders)
-    return Loot(len(read), openings=opened)
+    named = guess(system.database, folders, system.population)
+    return Loot(len(read), join(system.rows(named), system.town, {}), opened)
 
 
 def read_with(system: SealedTown, folders: Sequence[Path]) -> tuple[int, set[str]]:
