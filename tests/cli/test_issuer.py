@@ -10,7 +10,7 @@ import pytest
 from diptych.adapters.catalogue_files import load_catalogue
 from diptych.adapters.keys import file
 from diptych.crypto.signing import generate_signer
-from diptych.formats.mdoc.trust import parse_trust
+from diptych.formats.mdoc.trust import STATUS_LISTS, parse_trust
 from diptych.formats.order.signed import officer_fingerprint
 from tests.issuer_process import diptych, free_port, running_issuer
 
@@ -28,8 +28,8 @@ def folder(tmp_path: Path) -> Path:
 def test_init_makes_one_signer_for_each_document_type_and_the_trust_that_others_take(folder: Path) -> None:
     trust = parse_trust((folder / "trust.json").read_bytes())
     doc_types = {document_type.doc_type for document_type in load_catalogue().types.values()}
-    assert set(trust.signers) == doc_types
-    assert len({leaf for leaves in trust.signers.values() for leaf in leaves}) == len(doc_types)
+    assert set(trust.signers) == {*doc_types, STATUS_LISTS}
+    assert len({leaf for leaves in trust.signers.values() for leaf in leaves}) == len(doc_types) + 1
     assert len(trust.roots) == 1
     assert json.loads(diptych("issuer", "trust", str(folder)).stdout) == json.loads(
         (folder / "trust.json").read_bytes()
