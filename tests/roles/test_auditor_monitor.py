@@ -7,10 +7,12 @@ import pytest
 from diptych.errors import VerificationError
 from diptych.formats.tlog.checkpoint import SignedCheckpoint
 from diptych.formats.tlog.evidence import encode_evidence, parse_evidence, verify_evidence
+from diptych.formats.tlog.label_tree import leaves_of
 from diptych.formats.tlog.policy import VerifiedCheckpoint
 from diptych.protocols.reading.files import entries_of
 from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.roles.auditor.monitor import Look, look
+from diptych.roles.log import labels as label_writer
 from diptych.roles.log.fakes import MemoryTileStore
 from tests.formats import tlog_specimen
 from tests.formats.tlog_specimen import checkpoint_of, cosigned, log_files
@@ -83,3 +85,33 @@ def test_an_entry_that_is_not_in_the_tree_is_not_read() -> None:
     damaged = {**now, bundle: now[bundle][:-1] + b"x"}
     with pytest.raises(VerificationError, match=r"tlog\.inclusion"):
         list(entries_of(MemoryLogFiles(damaged), seen(damaged), start=2))
+
+
+def test_a_label_tree_is_made_again_at_the_look_after_it_and_a_false_one_is_named_with_evidence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def looked(world: World, last: SignedCheckpoint | None) -> Look:
+        files = MemoryLogFiles(cast(MemoryTileStore, world.files).files, is_listed=False)
+        return look(files, policy=POLICY, last=last, labels=True)
+
+    world = World()
+    world.append(*entries(0, 300))
+    before = looked(world, None)
+    assert before.checkpoint is not None
+    world.close_day()
+    honest = looked(world, before.checkpoint.signed)
+    assert honest.checkpoint is not None
+    monkeypatch.setattr(label_writer, "leaves_of", lambda acts: leaves_of(acts)[1:])
+    world.close_day()
+    found = looked(world, honest.checkpoint.signed)
+    assert found.failure is not None
+    assert found.evidence is not None
+    assert found.failure.check == "tlog.labels"
+    assert verify_evidence(parse_evidence(encode_evidence(found.evidence)), policy=POLICY) == found.failure
+    assert look(
+        MemoryLogFiles(cast(MemoryTileStore, world.files).files), policy=POLICY, last=honest.checkpoint.signed
+    ).checkpoint  # who does not make trees again does not notice
+    cast(MemoryTileStore, world.files).files["labels/latest"] = b"nonsense"
+    damaged = looked(world, honest.checkpoint.signed)
+    assert damaged.failure is not None
+    assert "label tree" in damaged.failure.message

@@ -61,9 +61,15 @@ def monitor(
     evidence: Annotated[Path, typer.Option(help="The folder that evidence of a fork is written to.")] = Path(),
     every: Seconds = 10.0,
     once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,
+    labels: Annotated[
+        bool, typer.Option(help="Read the whole log for each new label tree, and make the tree again.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a log and hold it to every checkpoint it showed before. Exit 1 with evidence if it shows two histories."""
+    """Follow a log, hold it to every checkpoint it showed before, and make its label trees again.
+
+    Exit 1 with evidence if it shows two histories, or a label tree that is not that of its entries.
+    """
     from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
     from diptych.formats.tlog.policy import parse_policy
     from diptych.protocols.reading.files import entries_of
@@ -72,7 +78,7 @@ def monitor(
     files = rooms.log_files(location)
     last = parse_signed_checkpoint(log_commands.read_file(state)) if state.exists() else None
     rules = parse_policy(log_commands.read_file(policy))
-    for checkpoint in _looks(files, rules, last, None if once else every, evidence):
+    for checkpoint in _looks(files, rules, last, None if once else every, evidence, labels=labels):
         before = last.checkpoint.size if last else 0
         new = sum(1 for _ in entries_of(files, checkpoint, start=before))
         if last is None or last.checkpoint != checkpoint.checkpoint:
@@ -94,13 +100,15 @@ def _looks(
     last: "SignedCheckpoint | None",
     every: float | None,
     evidence: Path = Path(),
+    *,
+    labels: bool = False,
 ) -> "Iterator[VerifiedCheckpoint]":
     """Checkpoint after checkpoint, each going on from the one before. Ends the command where one does not."""
     from diptych.roles.auditor.monitor import look
 
     while True:
         try:
-            found = look(files, policy=policy, last=last)
+            found = look(files, policy=policy, last=last, labels=labels)
         except Unavailable as error:
             if every is None:
                 raise
