@@ -25,10 +25,11 @@ def open_orders(database: Path, *, keys: Iterable[bytes], tokens: Iterable[bytes
     orders = {_bytes(row["order_id"]): row for row in tables.get("orders", ())}
     by_hash = {hashlib.sha256(token).digest(): token for token in tokens}
     order_keys = [Secret(key) for key in keys]
+    tx_codes = set(DIGITS.findall(near))
     opened: list[bytes] = []
     for order_id, order in orders.items():
         candidates = {part: list(order_keys) for part in PARTS}
-        for part, key in _keys_by_tokens(order_id, order, tables, by_hash, set(DIGITS.findall(near))):
+        for part, key in _keys_by_tokens(order_id, order, tables, by_hash, tx_codes):
             candidates[part].append(key)
         for part in PARTS:
             sealed = order[f"sealed_{part}"]

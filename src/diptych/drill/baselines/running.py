@@ -33,9 +33,14 @@ class Baseline:
         """The database file; its write-ahead log lies beside it."""
         return self.folder / "database" / "app.db"
 
-    def ask(self, path: str, method: str = "GET") -> httpx.Response:
-        """One request with a valid session."""
-        return httpx.request(method, self.url + path, headers={"Authorization": SESSION}, trust_env=False)
+    def session(self) -> httpx.Client:
+        """A valid session."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": SESSION}, trust_env=False)
+
+    def ask(self, path: str) -> httpx.Response:
+        """One request in a session of its own."""
+        with self.session() as session:
+            return session.get(path)
 
     @contextmanager
     def writable(self) -> Iterator[sqlite3.Connection]:
@@ -75,9 +80,10 @@ def running(folder: Path, kind: str, town: Town) -> Iterator[Baseline]:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}"
         baseline = Baseline(kind, folder, url, process.pid, town.people)
-        for person in town.people[:: max(1, len(town.people) // SEARCHES)]:
-            baseline.ask(f"/search?family_name={httpx.QueryParams({'v': person.family_name})}".replace("=v=", "="))
-            baseline.ask(f"/records/{town.people.index(person) + 1}")
+        with baseline.session() as session:
+            for number in range(0, len(town.people), max(1, len(town.people) // SEARCHES)):
+                session.get("/search", params={"family_name": town.people[number].family_name})
+                session.get(f"/records/{number + 1}")
         baseline.back_up("monday.db")
         yield baseline
     finally:

@@ -13,7 +13,7 @@ from diptych.drill.positions import thefts
 from diptych.drill.scene import Scene
 
 METHODS = ("get", "post")
-MOST_IDS = 8
+MOST_IDS = 3
 
 
 def sweep(scene: Scene) -> Loot:
@@ -24,25 +24,25 @@ def sweep(scene: Scene) -> Loot:
 
 def described(scene: Scene, system: Ours) -> Loot:
     """Every endpoint of every server, with ids of other people's rows wherever a path or a query takes one."""
-    ids = [key.hex() for key in list(system.truth)[:MOST_IDS]] + [str(number) for number in range(1, MOST_IDS)]
+    ids = [key.hex() for key in list(system.truth)[:MOST_IDS]] + [str(number) for number in range(1, 1 + MOST_IDS)]
     found = b""
-    for url in system.urls:
-        description = httpx.get(f"{url}/openapi.json", trust_env=False)
-        paths = description.json().get("paths", {}) if description.is_success else {}
-        for path, operations in paths.items():
-            for method in set(METHODS) & set(operations):
-                for one in ids:
-                    filled = "/".join(one if part.startswith("{") else part for part in path.split("/"))
-                    found += b"\0" + httpx.request(method, url + filled, params={"id": one}, trust_env=False).content
+    with httpx.Client(trust_env=False, timeout=30) as session:
+        for url in system.urls:
+            description = session.get(f"{url}/openapi.json")
+            paths = description.json().get("paths", {}) if description.is_success else {}
+            for path, operations in paths.items():
+                for method in set(METHODS) & set(operations):
+                    for one in ids:
+                        filled = "/".join(one if part.startswith("{") else part for part in path.split("/"))
+                        found += b"\0" + session.request(method, url + filled, params={"id": one}).content
     return Loot(scene.canaries_of(system.town, found))
 
 
 def forgotten(scene: Scene, system: Ours) -> Loot:
     """The forgotten check: whatever number is asked for is answered."""
     (url,) = system.urls
-    answers = [
-        httpx.get(f"{url}/stored-orders/{number}", trust_env=False) for number in range(1, 1 + len(system.town.people))
-    ]
+    with httpx.Client(trust_env=False, timeout=30) as session:
+        answers = [session.get(f"{url}/stored-orders/{number}") for number in range(1, 1 + len(system.town.people))]
     assert all(answer.is_success for answer in answers)
     read = [scene.canaries_of(system.town, answer.content) for answer in answers]
     return Loot(

@@ -50,10 +50,11 @@ def sweep(scene: Scene, baseline: Baseline) -> Loot:
     """Every number, one after the other, with a valid session: whose record it is was never checked."""
     found: set[str] = set()
     opened = 0
-    for number in range(1, len(baseline.people) + 1):
-        answer = baseline.ask(f"/records/{number}")
-        opened += answer.is_success
-        found |= marks_in(answer.content, MARK) & scene.town.canaries
+    with baseline.session() as session:
+        for number in range(1, len(baseline.people) + 1):
+            answer = session.get(f"/records/{number}")
+            opened += answer.is_success
+            found |= marks_in(answer.content, MARK) & scene.town.canaries
     return Loot(len(found), openings=opened)
 
 
@@ -62,8 +63,9 @@ def traffic(scene: Scene, baseline: Baseline) -> Loot:
     recording = baseline.folder / "recorded-traffic"
     with recorded(int(baseline.url.rpartition(":")[2]), recording) as relay:
         seen = Baseline(baseline.kind, baseline.folder, relay.url, baseline.process_id, baseline.people)
-        for number in range(1, 1 + min(PASSING, len(baseline.people))):
-            seen.ask(f"/records/{number}")
+        with seen.session() as session:
+            for number in range(1, 1 + min(PASSING, len(baseline.people))):
+                session.get(f"/records/{number}")
     return Loot(scene.canaries_in(scene.town, recording), openings=min(PASSING, len(baseline.people)))
 
 
