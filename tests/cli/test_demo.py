@@ -1,7 +1,9 @@
 """The demo keeps to its own folder, its own settings and its own processes."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,30 @@ def test_servers_end_with_the_demo_even_when_it_fails(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         play()
     assert commands.servers["slow"].returncode is not None
+
+
+PLAY = """
+import sys
+from pathlib import Path
+from diptych.cli.demo_processes import Commands
+
+(Path(sys.argv[1]) / "issuer").mkdir()
+server = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(600)"
+Commands(Path(sys.argv[1]), {}, quiet=True, program=(sys.executable, "-c", server)).serve("issuer", "http://127.0.0.1:9")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_servers_end_with_a_demo_that_was_killed(tmp_path: Path, number: int) -> None:
+    demo = subprocess.Popen([sys.executable, "-c", PLAY, tmp_path])
+    place, deadline = tmp_path / "pid", time.monotonic() + 60
+    while not place.exists() or not place.read_text():
+        assert time.monotonic() < deadline
+        assert demo.poll() is None
+        time.sleep(0.05)
+    server = Path("/proc") / place.read_text()
+    demo.send_signal(number)
+    demo.wait(10)
+    while server.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -3,16 +3,18 @@
 What is played on this stage is left to `demo`.
 """
 
+import ctypes
 import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,7 @@ MARKER = ".diptych-demo"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 COMMAND_SECONDS = 120.0
+PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -126,6 +129,7 @@ class Commands:
                 stdin=subprocess.DEVNULL,
                 # Ctrl-C reaches the demo alone, which then stops its servers in order.
                 start_new_session=True,
+                preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509  # the demo has no threads
             )
         self.servers[name] = server
         self._wait_until_up(name, server, url + is_up)
@@ -171,6 +175,18 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+
+
+def _ending_with(demo: int) -> Callable[[], None]:
+    """In a server: a demo that is terminated or killed cannot stop its servers any more; they end with it."""
+
+    def prepare() -> None:
+        with suppress(AttributeError):  # where there is no Linux
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != demo:
+            os._exit(1)
+
+    return prepare
 
 
 def _short(argument: str) -> str:
