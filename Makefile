@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check format bench interop fuzz setup lock clean
+.PHONY: demo test check format bench interop fuzz reliability setup lock clean
 
 demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
@@ -33,6 +33,13 @@ interop: .venv/dev .venv/peers
 MINUTES ?= 60
 fuzz: .venv/dev
 	@$(BIN)/python tests/fuzz/long_run.py $(MINUTES)
+
+# Kills and starves every role, and says in docs/reliability.md what was injected where and what held. EVERY=1: at every write.
+EVERY ?=
+reliability: .venv/dev
+	@rm -f docs/reliability.jsonl
+	@CRASH_RECORDS=docs/reliability.jsonl CRASH_EVERY_WRITE=$(EVERY) $(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m tests.faults.report docs/reliability.jsonl docs/reliability.md
 
 setup: .venv/dev
 

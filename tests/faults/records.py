@@ -45,7 +45,7 @@ def note(role: str, measured: str) -> None:
 def _write(found: dict[str, object]) -> None:
     place = os.environ.get(RECORDS)
     if place:
-        test = os.environ["PYTEST_CURRENT_TEST"].partition(" (")[0]
+        test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" (")[0]
         line = {"test": test, "date": datetime.now(UTC).date().isoformat(), **found}
         with Path(place).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

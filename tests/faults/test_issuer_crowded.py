@@ -41,7 +41,7 @@ def turn(citizen: Citizen) -> Callable[[], str | None]:
 
 @pytest.mark.timeout(240)
 def test_honest_clients_are_served_among_hostile_ones(town: Town) -> None:
-    town.issuer.start()
+    town.issuer.begin_anew()
     port = int(town.issuer.url.rpartition(":")[2])
     victim = Citizen(town)
     victim.takes(victim.order.send())
@@ -64,12 +64,12 @@ def test_honest_clients_are_served_among_hostile_ones(town: Town) -> None:
     ]
     assert len(hostile) == crowd.HOSTILE
     found = crowd.play(honest, hostile, port=port, server=town.issuer.pid)
-    note("issuer", str(found))
     assert found.unserved == [], str(found)
     assert found.peak_mebibytes < MOST_MEBIBYTES, str(found)
     # Whoever replayed got nothing by it, and nobody else was harmed.
     assert rows(town.issuer.database, "SELECT count(*) FROM incidents") == [(0,)]
     assert rows(town.issuer.database, "SELECT count(*) FROM orders") == [(crowd.HONEST + 1,)]
+    note("issuer", str(found))
 
 
 def garbage_proofs(victim: Citizen) -> Said:
@@ -81,8 +81,7 @@ def garbage_proofs(victim: Citizen) -> Said:
 
 
 def test_a_garbage_proof_is_refused(town: Town) -> None:
-    if town.issuer.process is None:
-        town.issuer.start()
+    town.issuer.begin_anew()
     victim = Citizen(town)
     victim.takes(victim.order.send())
     victim.takes(victim.redeems(Secret(victim.approval.tx_code.reveal())).send())

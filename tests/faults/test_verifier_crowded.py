@@ -118,7 +118,6 @@ def test_honest_clients_get_their_verdicts_among_hostile_ones(town: Town, holder
     ]
     assert len(hostile) == crowd.HOSTILE
     found = crowd.play(honest, hostile, port=port, server=verifier.pid)
-    note("verifier", str(found))
     assert found.unserved == [], str(found)
     assert found.peak_mebibytes < MOST_MEBIBYTES, str(found)
     assert found.hostile["false proofs"] > 0
@@ -129,3 +128,4 @@ def test_honest_clients_get_their_verdicts_among_hostile_ones(town: Town, holder
     ((accepted,),) = rows(verifier.database, "SELECT count(*) FROM verdict WHERE verdict LIKE '%accepted%'")
     assert isinstance(accepted, int)
     assert accepted >= crowd.HONEST + 1
+    note("verifier", str(found))

@@ -1,0 +1,117 @@
+"""docs/reliability.md, made from what the fault tests noted in one run. Written by `make reliability`."""
+
+import ast
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+ELSEWHERE = FOLDER / "elsewhere.md"
+HEAD = """\
+# Reliability: what was injected where, and what held
+
+Written by `make reliability`, and only from what it noted: each row is a test of `tests/faults` that passed on {date},
+on real processes; the raw lines are in [reliability.jsonl](reliability.jsonl). What is not in a table was not shown.
+
+## Killed
+A role is ended by SIGKILL as it enters a write: what it was about to write or send is not written. `strace` finds
+every write in an undisturbed run of the same act; then the act is begun anew for one write after another, and killed
+there. *Tried* says at how many of them in this run: the first of each kind and some of the others. `EVERY=1` tries
+all; that takes hours.
+
+| role | while it | killed as it entered | tried | of | what held |
+|---|---|---|---:|---:|---|
+"""
+STARVED = """
+## Starved
+The database under a running role, for as long as its requests last: locked by another process beyond what a request
+waits for, its file moved away, every `pwrite` without room (ENOSPC), every `fdatasync` an error (EIO), every
+`fdatasync` a fifth of a second late. Then the fault ends, and what was turned away is sent again as it was.
+
+| role | fault | requests | what held |
+|---|---|---|---|
+"""
+CROWDED = """
+## Crowded
+Two hundred clients at once, ten of them hostile: silent connections, heads and bodies that never end, bodies without a
+limit, replays, and proofs that cost a verification each and are false. Every honest client is served; the times are
+those of this run, clients and server on the same cores.
+
+| role | measured |
+|---|---|
+"""
+
+MISSING = """
+## Not in this run
+These tests are part of `make test` and note what they show, but were not run to their end when this page was made:
+
+"""
+
+Record = dict[str, Any]  # a line of JSON, as `records` writes it
+
+
+def noting() -> set[str]:
+    """Every test that notes what it injected and what held."""
+    found = set()
+    for path in sorted(FOLDER.glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                called = {call.func for call in ast.walk(node) if isinstance(call, ast.Call)}
+                if {name.id for name in called if isinstance(name, ast.Name)} & {"record", "note"}:
+                    found.add(f"tests/faults/{path.name}::{node.name}")
+    return found
+
+
+def missing(records: Sequence[Record]) -> list[str]:
+    """Those of which this run has nothing to say."""
+    return sorted(noting() - {record["test"].partition("[")[0] for record in records})
+
+
+def parse(text: str) -> list[Record]:
+    """The lines of a run, in the order of their tests."""
+    return sorted((json.loads(line) for line in text.splitlines()), key=lambda record: (record["test"], record["role"]))
+
+
+def render(records: Sequence[Record], *, elsewhere: str, not_run: Sequence[str]) -> str:
+    """The whole document. `not_run` are tests that it names as such."""
+    dates = sorted({record["date"] for record in records})
+    date = dates[0] if len(dates) == 1 else f"{dates[0]} and {dates[-1]}"
+    killed = [record for record in records if record.get("fault") == "kill -9"]
+    starved = [record for record in records if record.get("fault", "kill -9") != "kill -9"]
+    crowded = [record for record in records if "crowd" in record]
+    return (
+        HEAD.format(date=date)
+        + "".join(
+            f"| {found['role']} | {found['act']} | {_kinds(found)} | {found['tried']} | {found['of']} "
+            f"| {found['held']} |\n"
+            for found in killed
+        )
+        + STARVED
+        + "".join(
+            f"| {found['role']} | {found['fault']} | {', '.join(found['kinds'])} | {found['held']} |\n"
+            for found in starved
+        )
+        + CROWDED
+        + "".join(f"| {found['role']} | {found['crowd']} |\n" for found in crowded)
+        + (MISSING + "".join(f"- `{name}`\n" for name in not_run) if not_run else "")
+        + "\n"
+        + elsewhere
+    )
+
+
+def _kinds(found: Record) -> str:
+    return ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in sorted(found["kinds"].items()))
+
+
+def main(raw: Path, document: Path) -> None:
+    """Render the lines in `raw` to `document`."""
+    records = parse(raw.read_text(encoding="utf-8"))
+    raw.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    text = render(records, elsewhere=ELSEWHERE.read_text(encoding="utf-8"), not_run=missing(records))
+    document.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
