@@ -87,7 +87,7 @@ class LogChapter:
         self.commands.say("Anyone can verify the whole log, offline, from its files and the policy.")
         if stops:
             self.commands.stop("log", *WITNESSES)
-        verified = self.commands.run("log", "verify", "log/public", "--policy", self.policy)
+        verified = self.commands.run("log", "verify", "log/public", "--policy", self.policy, "--details")
         shown = self.commands.run("log", "show", "log/public", "--policy", self.policy)
         signed_by = [str(one["name"]) for one in _rows(shown, "signatures")]
         counts = verified["acts"]
