@@ -59,10 +59,10 @@ def short(status: DocumentStatus) -> Text | None:
 
 
 def show(holdings: Sequence[Holding], statuses: Mapping[str, DocumentStatus], called: Mapping[str, str]) -> None:
-    """A sentence for each document that does not stand; `called` names them by id."""
+    """A sentence for each document that does not stand; `called` names them by id. A lost signer says more already."""
     for holding in holdings:
         status = statuses.get(holding.document.id, DocumentStatus.STANDS)
-        if status is not DocumentStatus.STANDS:
+        if status is not DocumentStatus.STANDS and holding.lost_at is None:
             style = "yellow" if status is DocumentStatus.UNKNOWN else "bold red"
             sentence = _LONG[config.language()][status].format(name=called[holding.document.id])
             Console(highlight=False).print(Text(sentence, style=style))

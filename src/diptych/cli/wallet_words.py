@@ -354,11 +354,11 @@ def show_statuses(holdings: Sequence[Holding], statuses: Mapping[str, DocumentSt
 
 
 def _standing(holding: Holding, status: DocumentStatus | None) -> Text:
+    if holding.lost_at is not None:
+        return Text("to be renewed" if holding.is_due else "no longer counts", style="bold red")
     said = None if status is None else wallet_status_words.short(status)
     if said is not None:
         return said
-    if holding.lost_at is not None:
-        return Text("to be renewed" if holding.is_due else "no longer counts", style="bold red")
     if not holding.is_valid:
         return Text("not valid now", style="bold red")
     if holding.is_due:
