@@ -37,19 +37,19 @@ class HttpTrustees:
         if answer.status_code == 404:
             return 0
         if answer.status_code != 200 or len(answer.content) > MAX_NOTE_BYTES:
-            raise _error(answer)
+            raise said_error(answer)
         return parse_signed_checkpoint(answer.content).checkpoint.size
 
     def send(self, trustee: Trustee, message: Message, body: bytes) -> None:
         answer = self._send("POST", trustee.url, message.value, body, SECONDS)
         if answer.status_code != 204:
-            raise _error(answer)
+            raise said_error(answer)
 
     def take_part(self, url: str, channel: bytes) -> bytes:
         """What the trustee at `url` has said in a key ceremony, after this channel."""
         answer = self._send("POST", url, "ceremonies", channel, CEREMONY_SECONDS)
         if answer.status_code != 200:
-            raise _error(answer)
+            raise said_error(answer)
         if len(answer.content) > MAX_CHANNEL_BYTES:
             raise FormatError("ceremony.size", "the trustee says too much")
         return answer.content
@@ -63,15 +63,15 @@ class HttpTrustees:
             raise Unavailable("trustee.unreachable", "the trustee did not answer") from error
 
 
-def _error(answer: httpx.Response) -> DiptychError:
-    """What the trustee said, in the family of its status; its words are not passed on, only the name of the check."""
+def said_error(answer: httpx.Response) -> DiptychError:
+    """What the other side said, in the family of its status: the name of the check, and no other of its words."""
     try:
         check = strict_json.text(strict_json.parse_object(answer.content[:MAX_ERROR_BYTES]), "error")
     except DiptychError:
-        check = "trustee.error"
+        check = "holder.error"
     if not (check.isascii() and check.replace(".", "").replace("_", "").isalnum() and len(check) < 64):
-        check = "trustee.error"
-    said = f"the trustee answers {answer.status_code}"
+        check = "holder.error"
+    said = f"the answer is {answer.status_code} {check}"
     if answer.status_code == 409:
         return Conflict(check, said)
     return Unavailable(check, said) if answer.status_code >= 500 else Refused(check, said)

@@ -1,8 +1,10 @@
-"""What the officer needs from outside: the issuer's desk for orders, and a memory for unfinished attempts."""
+"""What the officer needs from outside: the desk for orders, a memory for unfinished attempts, registry and holders."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from diptych.errors import DiptychError
 from diptych.roles.officer.model import Attempt
 
 
@@ -41,4 +43,36 @@ class Attempts(Protocol):
 
     def forget_before(self, moment: datetime) -> None:
         """Delete every attempt that began before `moment`: it would not be repeated any more."""
+        ...
+
+
+class Answers(Protocol):
+    """Holders asked side by side: one that is slow delays no other."""
+
+    def ask(self, questions: Mapping[int, tuple[str, str, bytes | None]]) -> Iterator[tuple[int, bytes | DiptychError]]:
+        """By index: a holder's URL, the path, the body (None to get). Answers as they come, or why there is none.
+
+        Ends when everybody has answered, within a bounded time.
+        """
+        ...
+
+
+class RegistryLine(Protocol):
+    """The registry, over whatever network. Raises what it said, or `Unavailable`."""
+
+    @property
+    def url(self) -> str:
+        """Where it is: the key service too."""
+        ...
+
+    def send(self, path: str, body: bytes | None) -> bytes:
+        """The answer to a message, or to a question without one; empty where there is nothing to say."""
+        ...
+
+
+class History(Protocol):
+    """The log's own files."""
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the log of size `new` goes on from that of size `old`; `old` at most `new`."""
         ...

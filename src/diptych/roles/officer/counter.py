@@ -1,0 +1,50 @@
+"""What passes over the counter of the sealed registry: found, enrolled, opened, and who was named on the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from diptych.formats.record.content import RecordContent
+from diptych.private import Secret
+
+
+@dataclass(frozen=True)
+class Found:
+    """Records that may be this person's: a reason to look, never proof. `values` are the person's, for enrolling.
+
+    `named`: trustees that did not answer or lied, by index, with the check that says so; here and below.
+    """
+
+    matches: tuple[bytes, ...]
+    values: tuple[Secret, ...] = field(repr=False)
+    named: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A record that is stored, logged, and confirmed or about to be. `content` is for the citizen alone."""
+
+    record_id: bytes
+    number: int
+    record_hash: bytes
+    content: RecordContent = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A record that was opened, on this screen."""
+
+    record_id: bytes
+    number: int
+    record_hash: bytes
+    content: RecordContent = field(repr=False)
+    named: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a record is opened, as the log commits to it and every holder reads it."""
+
+    legal_basis: str
+    purpose: str
+    case: str
+    court_order: bytes | None = field(default=None, repr=False)

@@ -1,0 +1,107 @@
+"""An officer's workstation in front of a registry and five trustees, in one process: what its tests share."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from diptych.errors import DiptychError, Unavailable
+from diptych.formats.civil_status.places import Places
+from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint
+from diptych.roles.officer.workstation import Workstation
+from tests.formats.tlog_specimen import POLICY
+from tests.registry_town import RegistryTown
+from tests.trustee_town import PURPOSE
+
+REGISTRY_URL = "https://registry.utopia.example"
+
+
+def shown(kept: KeptCheckpoint | None) -> bytes:
+    return b"" if kept is None else kept.signed.encode()
+
+
+@dataclass
+class CalledRegistry:
+    """`RegistryLine` over the role."""
+
+    town: "OfficerTown"
+
+    @property
+    def url(self) -> str:
+        return REGISTRY_URL
+
+    def send(self, path: str, body: bytes | None) -> bytes:
+        registry, now = self.town.registry, self.town.log.now
+        if path == "trustee-set":
+            return registry.trustee_set()
+        assert body is not None
+        if path == "tags":
+            return registry.look_up(body, now=now, entropy=os.urandom)
+        if path == "enrolments":
+            answer = registry.enrol(body, now=now, entropy=os.urandom)
+            self.town.deliver()
+            return answer
+        if path == "records":
+            return registry.fetch(body, now=now)
+        if path == "requests":
+            return registry.publish(body, now=now, entropy=os.urandom)
+        if path == "openings":
+            return registry.answer_opening(body)
+        assert path == "outcomes"
+        registry.report(body, now=now, entropy=os.urandom)
+        return b""
+
+
+@dataclass
+class CalledHolders:
+    """`Answers` over the roles. Those in `down` are silent, those in `lying` change a byte of what they say."""
+
+    town: "OfficerTown"
+    down: set[int] = field(default_factory=set)
+    lying: set[int] = field(default_factory=set)
+
+    def ask(self, questions: Mapping[int, tuple[str, str, bytes | None]]) -> Iterator[tuple[int, bytes | DiptychError]]:
+        for index, (_, path, body) in questions.items():
+            try:
+                yield index, self._ask(index, path, body)
+            except DiptychError as error:
+                yield index, error
+
+    def _ask(self, index: int, path: str, body: bytes | None) -> bytes:
+        if index in self.down:
+            raise Unavailable("holder.unreachable", "nobody answers")
+        if index == 0:
+            if path == "checkpoint":
+                return shown(self.town.registry.kept_checkpoint())
+            return CalledRegistry(self.town).send(path, body)
+        trustee, now = self.town.trustee(index), self.town.log.now
+        if path == "checkpoint":
+            return shown(trustee.kept_checkpoint())
+        assert body is not None
+        if path == "lookups":
+            answer = trustee.look_up(body, now=now)
+        else:
+            called = {"prekeys": trustee.offer_prekey, "deposits": trustee.take_deposit, "openings": trustee.open}[path]
+            answer = called(body, now=now, entropy=os.urandom)
+        return answer[:-1] + bytes([answer[-1] ^ 1]) if index in self.lying else answer
+
+
+class OfficerTown(RegistryTown):
+    """`RegistryTown` with a workstation at its counter, open for business."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holders = CalledHolders(self)
+        self.open_doors()
+
+    @property
+    def workstation(self) -> Workstation:
+        return Workstation(
+            self.officer_signer,
+            self.agency.public_key,
+            POLICY,
+            CalledRegistry(self),
+            self.holders,
+            self.called_log,
+            Places(),
+            PURPOSE,
+        )

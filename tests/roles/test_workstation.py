@@ -1,0 +1,141 @@
+"""At the counter: somebody is found, enrolled, noticed the second time, opened with cause, whoever lies or is away."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from diptych.errors import Conflict, DiptychError, Refused, Unavailable
+from diptych.formats.civil_status.model import BirthDate, CivilStatus
+from diptych.formats.record.content import Reference
+from diptych.formats.tlog.entry import ActType, parse_entry
+from diptych.formats.tlog.label import ChainElement
+from diptych.private import Personal
+from diptych.roles.officer.counter import Enrolled, Found, Read, Reason
+from tests.officer_town import OfficerTown
+from tests.registry_world import BASIS, MARIE, content_of
+
+TYPE = "driving-licence"
+REASON = Reason(BASIS, "re-issue after a lost wallet, with the citizen present", "2026-4711")
+LUCIEN = CivilStatus(
+    Personal("Lefèvre"), Personal(("Lucien",)), None, Personal(BirthDate(1990, 2, None)), Personal("75112")
+)
+
+
+@pytest.fixture
+def town() -> OfficerTown:
+    return OfficerTown()
+
+
+def find(town: OfficerTown, status: CivilStatus = MARIE) -> Found:
+    return town.workstation.find(status, legal_basis="enrolment", now=town.log.now, entropy=os.urandom)
+
+
+def enrol(town: OfficerTown, status: CivilStatus = MARIE, found: Found | None = None) -> Enrolled:
+    return town.workstation.enrol(
+        found or find(town, status),
+        status=status,
+        documents=content_of().documents,
+        references=(Reference("document-number", Personal("X7RTPL4T1")),),
+        document_type=TYPE,
+        now=town.log.now,
+        entropy=os.urandom,
+    )
+
+
+def read(town: OfficerTown, record_id: bytes, reason: Reason = REASON) -> Read:
+    return town.workstation.open(record_id, reason, now=town.log.now, entropy=os.urandom)
+
+
+def test_somebody_who_is_enrolled_is_found_the_second_time_however_the_name_is_written(town: OfficerTown) -> None:
+    assert find(town).matches == ()
+    enrolled = enrol(town)
+    married = replace(MARIE, family_name=Personal("LE GOFF DUPONT"), given_names=Personal(("Marie Noelle",)))
+    assert find(town, married).matches == (enrolled.record_id,)
+    assert find(town, LUCIEN).matches == ()
+
+
+def test_what_is_opened_is_what_was_enrolled_and_the_citizen_finds_every_act(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    find(town)
+    opened = read(town, enrolled.record_id)
+    assert opened.content == enrolled.content
+    assert opened.named == {}
+    logged = {parse_entry(entry).label: parse_entry(entry).act_type for entry in town.log.entries}
+    labels = [ChainElement(enrolled.content.chain).at(counter).label for counter in range(5)]
+    assert [logged.get(label) for label in labels] == [
+        ActType.ENROLLED,
+        ActType.LOOKED_UP,
+        ActType.OPENING_REQUESTED,
+        ActType.OPENED,
+        None,
+    ]
+
+
+def test_of_two_offices_one_is_told_and_finds_the_other_ones_record(town: OfficerTown) -> None:
+    first, second = find(town), find(town)
+    enrolled = enrol(town, found=first)
+    with pytest.raises(Conflict, match=r"enrolment\.duplicate"):
+        enrol(town, found=second)
+    assert find(town).matches == (enrolled.record_id,)
+
+
+def test_two_liars_and_silent_trustees_are_named_and_stop_nobody(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.lying, town.holders.down = {1}, {4}
+    found = find(town)
+    assert set(found.named) == {1, 4}
+    assert found.matches == (enrolled.record_id,)
+    opened = read(town, enrolled.record_id)
+    assert opened.content == enrolled.content
+    assert set(opened.named) == {1, 4}
+
+
+def test_below_the_quorum_nothing_opens_and_that_is_public_too(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.down = {1, 2, 3}
+    with pytest.raises(Refused, match=r"opening\.refused"):
+        read(town, enrolled.record_id)
+    assert [parse_entry(entry).act_type for entry in town.log.entries][-1] is ActType.OPENING_REFUSED
+
+
+def test_the_trustees_without_the_agency_open_nothing(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.down = {0}
+    with pytest.raises(Refused, match=r"opening\.refused"):
+        read(town, enrolled.record_id)
+
+
+def test_a_trustee_that_takes_no_mask_stops_an_enrolment_before_anything_is_stored(town: OfficerTown) -> None:
+    found = find(town)
+    town.holders.down = {5}
+    with pytest.raises(Unavailable, match="Trustee 5"):
+        enrol(town, found=found)
+    town.holders.down = set()
+    assert find(town).matches == ()
+
+
+def test_a_correction_takes_the_place_of_what_was_wrong(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    opened = read(town, enrolled.record_id)
+    right = replace(MARIE, birth_place=Personal("29232"))
+    corrected = town.workstation.correct(
+        opened,
+        find(town, right),
+        replace(opened.content, civil_status=right),
+        reason="the birth place was misread",
+        document_type=TYPE,
+        now=town.log.now,
+        entropy=os.urandom,
+    )
+    assert corrected.number == 2
+    assert read(town, enrolled.record_id).content.civil_status == right
+    assert find(town, right).matches == (enrolled.record_id,)
+    assert find(town, MARIE).matches == ()
+
+
+@pytest.mark.parametrize("basis", ["fr.old", "fr.nothing"])
+def test_a_reason_that_the_law_does_not_give_opens_nothing(town: OfficerTown, basis: str) -> None:
+    enrolled = enrol(town)
+    with pytest.raises(DiptychError, match=r"opening\.legal_basis"):
+        read(town, enrolled.record_id, replace(REASON, legal_basis=basis))
