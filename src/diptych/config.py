@@ -199,6 +199,16 @@ class OfficerSettings:
     key: Annotated[
         str, Setting(Text(), "The officer's key: a file in the folder, or `pkcs11:token=...;object=...`.")
     ] = OFFICER_KEY
+    registry: Annotated[str | None, Setting(Url(), "The sealed registry that people are enrolled in.")] = None
+    agency: Annotated[
+        Path | None, Setting(File(), "The agency's certifying key (agency.pem): whose trustee sets are believed.")
+    ] = None
+    log_policy: Annotated[Path | None, Setting(File(), "The public log that is believed (c2sp.org/tlog-policy).")] = (
+        None
+    )
+    log: Annotated[
+        str | None, Setting(Url(), "Where the log's files are, if not where its line in `log_policy` says.")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The officer's workstation, built from its folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from diptych.errors import Conflict, FormatError
 
 if TYPE_CHECKING:
     from diptych.roles.officer.service import Officer
+    from diptych.roles.officer.workstation import Workstation
 
 
 class OfficerRoom:
@@ -43,6 +46,58 @@ class OfficerRoom:
         )
         (folder / SETTINGS_FILE).write_text("\n".join(lines), encoding="utf-8")
         return public_key
+
+    def join_registry(self, folder: Path, *, registry: str, agency: Path, log_policy: Path, log: str | None) -> None:
+        from diptych.adapters import log_writer
+        from diptych.adapters.keys import file
+        from diptych.protocols.oauth.url import parse_url
+
+        settings = read_officer(folder)
+        if settings.registry is not None:
+            raise Conflict("officer.registry", "this officer's folder names a registry already: see its settings.toml")
+        policy = log_writer.read_policy(log_policy)
+        file.write_public_key(folder / "agency.pem", file.read_public_key(agency))
+        file.replace_file(folder / "log.policy", policy.encode())
+        added = log_writer.settings_text(
+            registry=parse_url(registry.rstrip("/")).text,
+            agency="agency.pem",
+            log_policy="log.policy",
+            log=log_writer.address_of(policy, log),
+        )
+        path = folder / SETTINGS_FILE
+        file.replace_file(path, (path.read_text(encoding="utf-8") + added).encode("utf-8"))
+
+    @contextmanager
+    def workstation(self, folder: Path) -> "Iterator[Workstation]":
+        from diptych.adapters import log_writer
+        from diptych.adapters.http.holders import HttpAnswers, HttpRegistryLine
+        from diptych.adapters.keys import file, locations
+        from diptych.adapters.log_files import open_log_files
+        from diptych.adapters.log_history import FileHistory
+        from diptych.formats.civil_status.places import Places
+        from diptych.roles.officer.workstation import Workstation
+
+        settings = read_officer(folder)
+        if settings.registry is None or settings.agency is None or settings.log_policy is None:
+            raise FormatError(
+                "officer.registry", "this officer's folder names no registry: diptych officer join FOLDER first"
+            )
+        policy = log_writer.read_policy(settings.log_policy)
+        line, holders = HttpRegistryLine(settings.registry), HttpAnswers(settings.registry)
+        files = open_log_files(log_writer.address_of(policy, settings.log))
+        try:
+            yield Workstation(
+                locations.open_signer(settings.key, folder, token_access()),
+                file.read_public_key(settings.agency),
+                policy,
+                line,
+                holders,
+                FileHistory(files),
+                Places(),
+            )
+        finally:
+            holders.close()
+            line.close()
 
     def officer(self, folder: Path, issuer: str | None) -> "Officer":
         from datetime import timedelta

@@ -21,6 +21,11 @@ WALLET_FILE = "wallet.db"
 class WalletRoom:
     """Builds wallets."""
 
+    def told_acts(self) -> "Callable[[str, bytes], bytes | None]":
+        from diptych.adapters.http.told_acts import HttpTold
+
+        return HttpTold()
+
     def new_wallet(
         self, folder: Path, passphrase: "Secret", trust: Path, verifier_trust: Path, log_policy: Path | None = None
     ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.cli import officer_standing
+from diptych.cli import officer_counter, officer_standing
 from diptych.cli.officer_standing import Issuer, OfficerFolder
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit, progress
@@ -19,9 +19,17 @@ officer = typer.Typer(name="officer", help="Approve orders for documents at the 
 officer.command("suspend")(officer_standing.suspend)
 officer.command("reinstate")(officer_standing.reinstate)
 officer.command("revoke")(officer_standing.revoke)
+for name, command in (
+    ("join", officer_counter.join),
+    ("find", officer_counter.find),
+    ("enrol", officer_counter.enrol),
+    ("open", officer_counter.open_record),
+    ("correct", officer_counter.correct),
+):
+    officer.command(name)(command)
 
 OwnTypes = Annotated[Path | None, typer.Option("--officer", help="An officer's folder that adds document types.")]
-TypeId = Annotated[str, typer.Argument(metavar="TYPE", help="A document type; `officer types` lists them.")]
+TypeId = Annotated[str, typer.Argument(metavar="TYPE", help="A document type; `officer types` lists them. Or: person.")]
 Specimen = Annotated[bool, typer.Option("--specimen", help="Fill it with the data of an invented person.")]
 
 
@@ -60,6 +68,11 @@ def types(context: typer.Context, folder: OwnTypes = None, as_json: AsJson = Fal
 def template(context: typer.Context, type_id: TypeId, specimen: Specimen = False, folder: OwnTypes = None) -> None:
     """Print an order file to fill in: diptych officer template driving-licence > me.toml"""
     from diptych.roles.officer.order_file import template as order_template
+    from diptych.roles.officer.person_file import TEMPLATE
+
+    if type_id == "person":
+        sys.stdout.write(TEMPLATE)
+        return
 
     rooms: Rooms = context.obj
     catalogue = rooms.catalogue(folder)
@@ -90,7 +103,7 @@ def approve(
     pictures = {name: _read(file.parent / name) for name in names if (file.parent / name).exists()}
     progress("Sealing and signing the order ...")
     approval = workstation.approve(order_file, pictures, now=datetime.now(UTC), entropy=os.urandom)
-    emit(_as_json(approval), as_json=as_json, prose=lambda: _show(approval, file))
+    emit(approval_as_json(approval), as_json=as_json, prose=lambda: _show(approval, file))
 
 
 def _read(path: Path) -> bytes:
@@ -104,7 +117,8 @@ def _read(path: Path) -> bytes:
         raise FormatError("order_file.read", f"{path.name} cannot be read: {error.strerror}") from error
 
 
-def _as_json(approval: "Approval") -> dict[str, object]:
+def approval_as_json(approval: "Approval") -> dict[str, object]:
+    """What the citizen needs of an approval, as JSON prints it."""
     from diptych.formats import base64url
 
     return {

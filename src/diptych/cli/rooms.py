@@ -1,6 +1,7 @@
 """What the commands ask of the roof: ready-built use-cases. `app` answers; the commands never build anything."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.model import Incident
     from diptych.roles.issuer.status_model import ListCount
     from diptych.roles.officer.service import Officer
+    from diptych.roles.officer.workstation import Workstation
     from diptych.roles.trustee.service import TrusteePolicy
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -48,6 +50,14 @@ class Rooms(Protocol):
 
     def officer(self, folder: Path, issuer: str | None) -> "Officer":
         """The officer of a folder, ordering from `issuer` or from the one in its settings."""
+        ...
+
+    def join_registry(self, folder: Path, *, registry: str, agency: Path, log_policy: Path, log: str | None) -> None:
+        """Let an officer's folder know its registry, and whom to believe there. `Conflict` if it knows one."""
+        ...
+
+    def workstation(self, folder: Path) -> "AbstractContextManager[Workstation]":
+        """The officer of a folder, in front of its registry."""
         ...
 
     def new_issuer(
@@ -287,6 +297,10 @@ class Rooms(Protocol):
 
     def log_files(self, location: str) -> "LogFiles":
         """The files of a public log, in a folder or below a URL."""
+        ...
+
+    def told_acts(self) -> "Callable[[str, bytes], bytes | None]":
+        """Asks registries what the act under a label was."""
         ...
 
     def new_wallet(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.cli import wallet_acts, wallet_life
+from diptych.cli import wallet_acts, wallet_life, wallet_record
 from diptych.cli import wallet_door as door
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, Yes, emit
@@ -305,6 +305,7 @@ def renew(
 
 
 wallet.command("acts")(wallet_acts.acts)
+wallet.command("record")(wallet_record.record)
 wallet.command("passphrase")(wallet_life.passphrase)
 wallet.command("backup")(wallet_life.backup)
 wallet.command("restore")(wallet_life.restore)

@@ -85,7 +85,7 @@ def acts(
     files = rooms.log_files(log or _address(opened.log_policy()))
     try:
         with door.working(_in_language(("Reading the public log", "Lecture du journal public"))):
-            found = opened.acts(files, whole=whole)
+            found = opened.acts(files, whole=whole, tell=rooms.told_acts())
     except Contradicted as contradicted:
         raise _ended(contradicted, evidence, as_json=as_json) from contradicted
     names = _names(opened)

@@ -80,6 +80,12 @@ class Officer:
         )
         return Declared(order_id, standing, self.desk.declare(sign_standing(said, signer=self.signer)))
 
+    def documents(self, order_file: bytes, files: Mapping[str, bytes], *, now: datetime) -> tuple[OrderedDocument, ...]:
+        """What an order file would have issued: for the record that stands behind it. Nothing is placed."""
+        written = parse_order_file(order_file)
+        found, _ = self._documents(written, self.catalogue.type(written.type_id), files, now.date())
+        return tuple(found)
+
     def _attempt(self, fingerprint: bytes, now: datetime, entropy: Entropy) -> Attempt:
         # An attempt as old as its offer's life would place an expired order.
         self.attempts.forget_before(now - self.offer_lifetime + timedelta(seconds=1))

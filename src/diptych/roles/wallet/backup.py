@@ -184,6 +184,7 @@ _NAMES: Mapping[Kind, Callable[[bytes], str]] = {
     Kind.BATCH: _batch_name,
     Kind.DOCUMENT: lambda record: records.parse_document(record).id,
     Kind.COPY: lambda record: records.parse_copy(record).id,
+    Kind.RECORD: lambda record: records.parse_own_record(record).record_id.hex(),
     Kind.HISTORY: lambda record: records.parse_history_entry(record).id,
     Kind.STANDING: _standing_name,
 }

@@ -23,6 +23,7 @@ from diptych.roles.wallet.model import (
     HeldAct,
     HistoryEntry,
     Life,
+    OwnRecord,
     Proving,
     Standing,
     Trust,
@@ -166,6 +167,11 @@ class Contents:
         found = [act for act in self._all(Kind.ACT, records.parse_act) if act.grant_id == grant_id]
         return tuple(sorted(found, key=lambda act: act.counter))
 
+    def own_records(self) -> tuple[OwnRecord, ...]:
+        """This person's copies of their records, by id."""
+        found = self._all(Kind.RECORD, records.parse_own_record)
+        return tuple(sorted(found, key=lambda record: record.record_id))
+
     def checkpoint(self) -> SignedCheckpoint | None:
         """The largest checkpoint of the log that this wallet accepted."""
         return self._get(_CHECKPOINT, parse_signed_checkpoint)
@@ -214,6 +220,9 @@ class Contents:
 
     def put_evidence(self, evidence: Evidence) -> None:
         self._after[_EVIDENCE] = encode_evidence(evidence)
+
+    def put_own_record(self, record: OwnRecord) -> None:
+        self._after[Key(Kind.RECORD, record.record_id.hex())] = records.encode_own_record(record)
 
     def put_checkpoint(self, signed: SignedCheckpoint) -> None:
         self._after[_CHECKPOINT] = signed.encode()

@@ -202,6 +202,21 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class OwnRecord:
+    """This person's own copy of their record in a sealed registry, as the counter handed it over."""
+
+    record_id: bytes
+    registry: str
+    content: bytes = field(repr=False)
+    """Padded, as `formats/record/content` reads it."""
+
+    @property
+    def chain_id(self) -> str:
+        """Under what its label chain stands among those of the grants."""
+        return f"record {self.record_id.hex()}"
+
+
+@dataclass(frozen=True)
 class HeldAct:
     """An act about the order behind a grant, with its salt. `receipt` is there for acts that brought documents here."""
 

@@ -34,6 +34,7 @@ class Kind(Enum):
     COMMITMENT = "commitment"
     PROVING = "proving"
     STANDS = "stands"
+    RECORD = "record"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from diptych.roles.wallet.model import (
     Life,
     Names,
     Outcome,
+    OwnRecord,
     Standing,
     Tokens,
     Trust,
@@ -63,6 +64,15 @@ def encode_chain(chain: Chain) -> bytes:
 def parse_chain(data: bytes) -> Chain:
     grant_id, secret = _fields(data, 2)
     return Chain(as_text(grant_id, CHECK), Secret(as_bytes(secret, CHECK)))
+
+
+def encode_own_record(record: OwnRecord) -> bytes:
+    return encode([record.record_id, record.registry, record.content])
+
+
+def parse_own_record(data: bytes) -> OwnRecord:
+    record_id, registry, content = _fields(data, 3)
+    return OwnRecord(as_bytes(record_id, CHECK), as_text(registry, CHECK), as_bytes(content, CHECK))
 
 
 def encode_act(held: HeldAct) -> bytes:

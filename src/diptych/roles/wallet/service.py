@@ -15,6 +15,8 @@ from diptych.formats.bbs_credential.trust import parse_trust as parse_fast_suite
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.trust import check_succeeds
 from diptych.formats.mdoc.trust import parse_trust as parse_issuer_trust
+from diptych.formats.record.content import RecordContent
+from diptych.formats.record.copy import RecordCopy
 from diptych.formats.tlog.policy import Policy, parse_policy
 from diptych.private import Secret
 from diptych.protocols.openid4vci.offer import parse_offer
@@ -24,7 +26,18 @@ from diptych.roles.wallet.acts import Acts, policy_of, read_acts
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.epochs import Fetched, fetch_tokens
 from diptych.roles.wallet.leaving import Leaving, Written
-from diptych.roles.wallet.model import Attribute, Document, Grant, HistoryEntry, Holding, Life, Standing, Trust
+from diptych.roles.wallet.model import (
+    Attribute,
+    Document,
+    Grant,
+    HistoryEntry,
+    Holding,
+    Life,
+    OwnRecord,
+    Standing,
+    Trust,
+)
+from diptych.roles.wallet.own_record import Tell, own_contents, take_record
 from diptych.roles.wallet.planning import Plan
 from diptych.roles.wallet.ports import BackupPlace, IssuerLine, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
@@ -113,9 +126,17 @@ class Wallet:
         """Whose signatures this wallet believes of the public log; `Refused` if it was not told of any."""
         return policy_of(Contents(self.store.read()))
 
-    def acts(self, files: LogFiles, *, whole: bool = False) -> Acts:
+    def acts(self, files: LogFiles, *, whole: bool = False, tell: Tell = lambda registry, label: None) -> Acts:
         """What was done about the holder, as the log's files show it. See `acts.read_acts`."""
-        return read_acts(self.store, files, whole=whole)
+        return read_acts(self.store, files, whole=whole, tell=tell)
+
+    def take_record(self, copy: RecordCopy, *, code: Secret) -> OwnRecord:
+        """Keep the holder's own copy of a record, as the counter handed it over. See `own_record`."""
+        return take_record(self.store, copy, code=code)
+
+    def own_records(self) -> tuple[tuple[OwnRecord, RecordContent], ...]:
+        """The holder's own copies, with what is in them."""
+        return own_contents(self.store)
 
     def grants(self) -> tuple[Grant, ...]:
         """The offers that were accepted here."""
