@@ -1,8 +1,8 @@
 """`diptych demo`: the first journey on one machine, with a fictional person and real processes.
 
-It starts a public log, its witnesses, an issuer and a verifier as servers of their own, plays officer and citizen
-through the commands that a person would type, and then searches the servers' files for the citizen. The folders stay
-for inspection.
+It starts a public log, its witnesses, a sealed registry with five trustees, an issuer and a verifier as servers of
+their own, plays officer and citizen through the commands that a person would type, and then searches the servers'
+files for the citizen. The folders stay for inspection.
 """
 
 import secrets
@@ -15,9 +15,10 @@ from pathlib import Path
 import typer
 
 from diptych.adapters.canary_search import search
-from diptych.cli import demo_log, demo_processes
+from diptych.cli import demo_log, demo_processes, demo_registry
 from diptych.cli.demo_log import LogChapter, Told
 from diptych.cli.demo_processes import Commands
+from diptych.cli.demo_registry import RegistryChapter, RegistryState
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, emit, progress
 
 PASSPHRASE = "a fictional passphrase for a fictional person"  # noqa: S105  # printed for whoever looks around
@@ -57,12 +58,13 @@ class Story:
     canaries_found: int
     server_paths: list[str]
     public: Told
+    registry: RegistryState
 
     @property
     def holds(self) -> bool:
         """Everything was issued in public and accepted, and no server file holds anything of the citizen."""
         is_done = bool(self.issued) and all(proof.accepted for proof in self.proofs) and self.public.holds
-        return is_done and self.canaries_found == 0
+        return is_done and self.registry.holds and self.canaries_found == 0
 
 
 def play(root: Path, *, once: bool, as_json: bool) -> None:
@@ -79,9 +81,9 @@ def play(root: Path, *, once: bool, as_json: bool) -> None:
 
 def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     """Play the journey with `commands` in `root`, and look at what it left behind."""
-    urls = [f"http://127.0.0.1:{port}" for port in demo_processes.free_ports(5)]
+    urls = [f"http://127.0.0.1:{port}" for port in demo_processes.free_ports(6 + len(demo_registry.TRUSTEES))]
     issuer_url, verifier_url, log_url = urls[:3]
-    log = LogChapter(commands, log_url, urls[3:])
+    log = LogChapter(commands, log_url, urls[3:5])
 
     commands.say("Everybody makes their keys and a folder of their own: two witnesses and the public log first,")
     log.make()
@@ -99,13 +101,21 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
         log.policy,
     )
     commands.run("wallet", "init", "--wallet", "wallet", *trust)
-    log.start("issuer/log.pub.pem")
+    registry = RegistryChapter(commands, urls[5], urls[6:], log.policy, log_url, str(officer["public_key"]))
+    registry.make()
+    writers = [("issuer/log.pub.pem", "issuer"), *((demo_registry.WRITER, actor) for actor in demo_registry.ACTORS)]
+    log.start(writers)
     commands.serve("issuer", issuer_url)
     commands.serve("verifier", verifier_url)
+    commands.say("The registry and five trustees start; the trustees make a key together that none of them has.")
+    registry.start()
 
-    commands.say("The officer approves an order. Its attributes are sealed before they leave the workstation.")
+    commands.say(
+        "At the counter a person is enrolled: looked up without telling anyone whom, sealed under two keys and a\n"
+        "quorum, and the order for the licence is approved in the same step. Nothing readable leaves the workstation."
+    )
     canaries = _write_order(root / "officer")
-    approval = commands.run("officer", "approve", "officer/order.toml", "--officer", "officer")
+    approval = registry.enrol("officer/order.toml")
 
     commands.say(
         "The citizen scans the offer and types the transaction code; the wallet redeems it.\n"
@@ -119,10 +129,11 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
 
     commands.say("The short-lived proofs are renewed: no officer is needed, and it is an act like any other.")
     commands.run("wallet", "renew", "proof-of-age", "--wallet", "wallet")
+    went = registry.go_on(approval)
     told = log.tell(stops=once)
 
     commands.say("Now for what is left on the servers: every file is searched for the citizen.")
-    servers = [root / "issuer", root / "verifier", *demo_log.folders(root)]
+    servers = [root / "issuer", root / "verifier", *demo_log.folders(root), *demo_registry.folders(root)]
     return Story(
         issued=[Issued(str(one["document"]), str(one["format"]), int(str(one["copies"]))) for one in _rows(held)],
         proofs=proofs,
@@ -131,6 +142,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
         canaries_found=len(search(servers, canaries)),
         server_paths=[str(path) for path in servers],
         public=told,
+        registry=demo_registry.state_of(approval, went, told),
     )
 
 
@@ -158,10 +170,10 @@ def _as_json(story: Story) -> dict[str, object]:
 
 def _write_order(folder: Path) -> list[str]:
     """A made-up person, marked so that any trace of them is found. Returns the marks."""
-    mark = secrets.token_hex(5)
+    mark = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(10))  # a civil status has no digits
     canaries = {
-        "family_name": f"Kœnig-Quintrel {mark}A",
-        "given_name": f"Zéphyrine Aïssatou {mark}B",
+        "family_name": f"Kœnig-Quintrel {mark}a",
+        "given_name": f"Zéphyrine Aïssatou {mark}b",
         "document_number": f"UT-{mark}C",
         "birth_place": f"Saint-Vaast-{mark}D",
         "resident_address": f"14 rue des Écluses {mark}E",
@@ -184,6 +196,7 @@ def _write_order(folder: Path) -> list[str]:
         "issue_date = 2006-07-01",
         "expiry_date = 2041-03-01",
     ]
+    demo_registry.write_person(folder, family_name=canaries["family_name"], given_names=canaries["given_name"].split())
     (folder / "order.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [*canaries.values(), portrait]
 

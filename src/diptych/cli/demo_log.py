@@ -70,9 +70,10 @@ class LogChapter:
         for name in WITNESSES:
             run("witness", "follow", name, "log/log.keys")
 
-    def start(self, writer: str) -> None:
-        """Admit whoever has this key, and let all of them run."""
-        self.commands.run("log", "admit", "log", writer, "--actor", "issuer")
+    def start(self, writers: Sequence[tuple[str, str]]) -> None:
+        """Admit whoever has these keys, each in an actor's name, and let all of them run."""
+        for key, actor in writers:
+            self.commands.run("log", "admit", "log", key, "--actor", actor)
         for name, url in zip(WITNESSES, self.witness_urls, strict=True):
             self.commands.serve("witness", url, folder=name)
         days = {"DIPTYCH_LOG_LABEL_TREE_SECONDS": str(DAY_SECONDS)}
@@ -141,8 +142,8 @@ def show(told: Told, console: "Console") -> None:
 def _what(act: dict[str, object]) -> str:
     details = act["details"]
     assert isinstance(details, dict)
-    count = details.get("count")
-    return f"{act['act']} {details.get('type', '')}" + (f" ({count})" if count is not None else "")
+    words = [str(act["act"]).replace("_", " "), str(details.get("type") or details.get("purpose") or "")]
+    return " ".join(words) + (f" ({details['count']} copies)" if "count" in details else "")
 
 
 def _rows(value: dict[str, object], name: str) -> list[dict[str, object]]:

@@ -59,6 +59,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@dataclass(frozen=True)
+class Server:
+    """One role to run: where it answers, and its folder."""
+
+    role: str
+    url: str
+    folder: str
+
+
 @dataclass
 class Commands:
     """The `diptych` command, run as processes of their own inside the demo's folder."""
@@ -80,8 +89,8 @@ class Commands:
         """One line of the story, on stderr."""
         progress(("" if self.quiet else "\n") + line)
 
-    def run(self, *arguments: str) -> dict[str, object]:
-        """The JSON answer of one command; `Refused` with its own words when it does not succeed."""
+    def run(self, *arguments: str, expects: int = 0) -> dict[str, object]:
+        """The JSON answer of one command; `Refused` with its own words when it does not end as expected."""
         if not self.quiet:
             progress("  $ diptych " + " ".join(_short(argument) for argument in arguments))
         done = subprocess.run(  # noqa: S603  # our own program, no shell
@@ -94,7 +103,7 @@ class Commands:
             check=False,
         )
         answer = json.loads(done.stdout) if done.stdout.strip() else {}
-        if done.returncode != 0:
+        if done.returncode != expects:
             error = answer.get("error", {})
             last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
             raise Refused(
@@ -115,6 +124,15 @@ class Commands:
     ) -> None:
         """Start `role` as a server that answers at `url`; its words go to `server.log` in its folder."""
         name = folder or role
+        self._wait_until_up(name, self._begin(role, name, settings), url + is_up)
+
+    def serve_all(self, servers: Sequence[Server]) -> None:
+        """Start all of them side by side, and wait for each."""
+        begun = [(one, self._begin(one.role, one.folder, None)) for one in servers]
+        for one, process in begun:
+            self._wait_until_up(one.folder, process, one.url + "/health")
+
+    def _begin(self, role: str, name: str, settings: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
         place = self.root / name
         temporary = place / "tmp"
         temporary.mkdir(exist_ok=True)
@@ -132,7 +150,7 @@ class Commands:
                 preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509  # the demo has no threads
             )
         self.servers[name] = server
-        self._wait_until_up(name, server, url + is_up)
+        return server
 
     @staticmethod
     def _environment(more: Mapping[str, str]) -> dict[str, str]:

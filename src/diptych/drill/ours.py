@@ -190,7 +190,7 @@ def _set_up_roles(commands: Commands, *, with_log: bool) -> None:
     commands.run("issuer", "init", "issuer", "--url", issuer, "--officer-key", str(officer["public_key"]), *record)
     commands.run("verifier", "init", "verifier", "--url", verifier, "--trust", "issuer/trust.json")
     if with_log:
-        chapter.start("issuer/log.pub.pem")
+        chapter.start([("issuer/log.pub.pem", "issuer")])
         commands.serve("verifier", verifier)
     commands.serve("issuer", issuer)
 
