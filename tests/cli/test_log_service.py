@@ -76,7 +76,7 @@ class Town:
             self.running[name] = subprocess.Popen(command, stdout=errors, stderr=errors, text=True)
             errors.close()
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
+    def wait_until_ready(self, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while True:
             assert time.monotonic() < deadline, (self.folder / "log.err").read_text()
