@@ -76,6 +76,8 @@ class Endpoint(StrEnum):
     TOKEN = "token"  # noqa: S105  # a name, not a token
     NONCE = "nonce"
     CREDENTIAL = "credential"
+    STANDINGS = "standings"
+    STATUS_LIST = "status_list"
     ORDERS = "orders"
     EPOCHS = "epochs"
     BUCKET = "bucket"
