@@ -27,31 +27,95 @@ from diptych.protocols.opening.holding import Counted, KeptAnswer, Review, Revie
 _T = TypeVar("_T")
 
 
-def table_of(name: str, *columns: str, key: int = 1) -> sa.Table:
-    """What statements need to know of a table, the first `key` columns its key; its types are the migration's."""
-    described: list[sa.Column[Any]] = [  # Any: the types are the migration's
-        sa.Column(column, primary_key=at < key) for at, column in enumerate(columns)
+BYTES, NUMBER, SMALL, TEXT, SWITCH = sa.LargeBinary, sa.BigInteger, sa.Integer, sa.Text, sa.Boolean
+
+_METADATA = sa.MetaData()
+
+
+def table_of(metadata: sa.MetaData, name: str, key: int, **columns: type[sa.types.TypeEngine[Any]]) -> sa.Table:
+    """A table with these columns, the first `key` of them its key. Any: types of all kinds."""
+    described: list[sa.Column[Any]] = [
+        sa.Column(column, kind, primary_key=at < key) for at, (column, kind) in enumerate(columns.items())
     ]
-    return sa.Table(name, sa.MetaData(), *described)
+    return sa.Table(name, metadata, *described)
 
 
-_OFFICERS = table_of("officers", "fingerprint", "certificate", "certified_at")
-_REVOCATIONS = table_of("revocations", "fingerprint", "revocation")
-_KEPT = table_of("kept_checkpoint", "id", "note", "time")
-_ATTESTED = table_of("attested", "id", "attestation")
-_ANSWERS = table_of("answers", "request", "answer", "expires_at")
-_COUNTS = table_of("counts", "what", "officer", "day", "count", key=3)
-_DEFERRALS = table_of("deferrals", "request", "record_id", "entry_hash", "disclose_on")
+def holder_metadata() -> sa.MetaData:
+    """What a holder's database begins with: the tables here, for a role to add its own."""
+    metadata = sa.MetaData()
+    for table in _METADATA.tables.values():
+        table.to_metadata(metadata)
+    return metadata
+
+
+_OFFICERS = table_of(
+    _METADATA,
+    "officers",
+    1,
+    fingerprint=BYTES,
+    certificate=BYTES,
+    certified_at=NUMBER,
+)
+_REVOCATIONS = table_of(
+    _METADATA,
+    "revocations",
+    1,
+    fingerprint=BYTES,
+    revocation=BYTES,
+)
+_KEPT = table_of(
+    _METADATA,
+    "kept_checkpoint",
+    1,
+    id=SMALL,
+    note=BYTES,
+    time=NUMBER,
+)
+_ATTESTED = table_of(
+    _METADATA,
+    "attested",
+    1,
+    id=SMALL,
+    attestation=BYTES,
+)
+_ANSWERS = table_of(
+    _METADATA,
+    "answers",
+    1,
+    request=BYTES,
+    answer=BYTES,
+    expires_at=NUMBER,
+)
+_COUNTS = table_of(
+    _METADATA,
+    "counts",
+    3,
+    what=TEXT,
+    officer=BYTES,
+    day=SMALL,
+    count=NUMBER,
+)
+_DEFERRALS = table_of(
+    _METADATA,
+    "deferrals",
+    1,
+    request=BYTES,
+    record_id=BYTES,
+    entry_hash=BYTES,
+    disclose_on=SMALL,
+)
 _REVIEWS = table_of(
+    _METADATA,
     "reviews",
-    "request",
-    "review",
-    "officer",
-    "record_id",
-    "legal_basis",
-    "purpose",
-    "case_reference",
-    "expires_at",
+    1,
+    request=BYTES,
+    review=TEXT,
+    officer=BYTES,
+    record_id=BYTES,
+    legal_basis=TEXT,
+    purpose=TEXT,
+    case_reference=TEXT,
+    expires_at=NUMBER,
 )
 COUNTS_KEPT = timedelta(days=7)
 _AGENCY = b""

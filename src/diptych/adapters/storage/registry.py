@@ -13,7 +13,19 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
 from diptych.adapters.storage.engine import Location, hold, insert_unless_there, open_database, transaction
-from diptych.adapters.storage.holder import DatabaseHolder, forget_answers, moment, seconds, table_of
+from diptych.adapters.storage.holder import (
+    BYTES,
+    NUMBER,
+    SMALL,
+    SWITCH,
+    TEXT,
+    DatabaseHolder,
+    forget_answers,
+    holder_metadata,
+    moment,
+    seconds,
+    table_of,
+)
 from diptych.formats.mandate.trustee_set import TrusteeSet, parse_trustee_set
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
@@ -23,49 +35,87 @@ ROLE = "registry"
 KEPT_CONNECTIONS = 4
 ID_BYTES = 16
 
+_METADATA = holder_metadata()
 _RECORDS = table_of(
+    _METADATA,
     "records",
-    "record_id",
-    "number",
-    "record_hash",
-    "encoded",
-    "document_type",
-    "act_id",
-    "next_counter",
-    "next_element",
-    "seen_counter",
-    "seen_element",
-    "is_erased",
+    1,
+    record_id=BYTES,
+    number=NUMBER,
+    record_hash=BYTES,
+    encoded=BYTES,
+    document_type=TEXT,
+    act_id=BYTES,
+    next_counter=NUMBER,
+    next_element=BYTES,
+    seen_counter=NUMBER,
+    seen_element=BYTES,
+    is_erased=SWITCH,
 )
-_TAGS = table_of("tags", "purpose", "tag", "record_id", key=3)
+_TAGS = table_of(
+    _METADATA,
+    "tags",
+    3,
+    purpose=TEXT,
+    tag=BYTES,
+    record_id=BYTES,
+)
 _ACTS = table_of(
+    _METADATA,
     "acts",
-    "position",
-    "act_id",
-    "record_id",
-    "label",
-    "entry",
-    "act",
-    "salt",
-    "sealed",
-    "receipt",
-    "is_recorded",
-    key=0,  # its position is the database's to count
+    1,
+    position=SMALL,
+    act_id=BYTES,
+    record_id=BYTES,
+    label=BYTES,
+    entry=BYTES,
+    act=BYTES,
+    salt=BYTES,
+    sealed=BYTES,
+    receipt=BYTES,
+    is_recorded=SWITCH,
 )
-_DELIVERIES = table_of("deliveries", "position", "act_id", "holder", "message", "content", key=0)
+_DELIVERIES = table_of(
+    _METADATA,
+    "deliveries",
+    1,
+    position=SMALL,
+    act_id=BYTES,
+    holder=SMALL,
+    message=TEXT,
+    content=BYTES,
+)
 _REQUESTS = table_of(
+    _METADATA,
     "requests",
-    "digest",
-    "record_id",
-    "encoded",
-    "act_id",
-    "expires_at",
-    "disclose_on",
-    "outcome_act",
-    "disclosed_act",
+    1,
+    digest=BYTES,
+    record_id=BYTES,
+    encoded=BYTES,
+    act_id=BYTES,
+    expires_at=NUMBER,
+    disclose_on=SMALL,
+    outcome_act=BYTES,
+    disclosed_act=BYTES,
 )
-_HITS = table_of("hits", "nonce", "request", "matches", "expires_at")
-_TRUSTEE_SET = table_of("trustee_set", "id", "trustee_set", "encoded", "act_id")
+_HITS = table_of(
+    _METADATA,
+    "hits",
+    1,
+    nonce=BYTES,
+    request=BYTES,
+    matches=BYTES,
+    expires_at=NUMBER,
+)
+_TRUSTEE_SET = table_of(
+    _METADATA,
+    "trustee_set",
+    1,
+    id=SMALL,
+    trustee_set=BYTES,
+    encoded=BYTES,
+    act_id=BYTES,
+)
 
 
 def open_registry_store(location: Location) -> "DatabaseRegistryStore":

@@ -14,8 +14,14 @@ from sqlalchemy import Engine, Row
 
 from diptych.adapters.storage.engine import Location, hold, open_database, transaction
 from diptych.adapters.storage.holder import (
+    BYTES,
+    NUMBER,
+    SMALL,
+    SWITCH,
+    TEXT,
     DatabaseHolder,
     forget_answers,
+    holder_metadata,
     kept_answer,
     moment,
     pending_reviews,
@@ -39,19 +45,109 @@ from diptych.roles.trustee.model import (
 ROLE = "trustee"
 KEPT_CONNECTIONS = 4
 
-_VERSION = ("number", "predecessor", "retention", "epoch", "index", "share_hash", "period", "sealed")
-_PREKEYS = table_of("prekeys", "prekey_id", "officer", "request", "expires", "seeds", "answer")
-_DEPOSITS = table_of(
-    "deposits", "record_id", "record_hash", *_VERSION, "digest", "acknowledgement", "expires_at", key=2
+_METADATA = holder_metadata()
+_PREKEYS = table_of(
+    _METADATA,
+    "prekeys",
+    1,
+    prekey_id=BYTES,
+    officer=BYTES,
+    request=BYTES,
+    expires=NUMBER,
+    seeds=BYTES,
+    answer=BYTES,
 )
-_RECORDS = table_of("records", "record_id", "record_hash", *_VERSION, "is_erased")
-_ACKNOWLEDGEMENTS = table_of("acknowledgements", "deposit", "record_id", "acknowledgement")
-_DELETIONS = table_of("deletions", "order", "record_id", "statement")
-_NONCES = table_of("nonces", "nonce", "request", "answer", "expires_at")
-_TRUSTEE_SET = table_of("trustee_set", "id", "trustee_set")
-_SHARES = table_of("shares", "purpose", "generation", "share", key=2)
-_CEREMONIES = table_of("ceremonies", "call", "seed", "recipient", "channel", "said")
-_ENDED = table_of("ended_ceremonies", "call", "said")
+_DEPOSITS = table_of(
+    _METADATA,
+    "deposits",
+    2,
+    record_id=BYTES,
+    record_hash=BYTES,
+    number=NUMBER,
+    predecessor=BYTES,
+    retention=TEXT,
+    epoch=NUMBER,
+    index=SMALL,
+    share_hash=BYTES,
+    period=TEXT,
+    sealed=BYTES,
+    digest=BYTES,
+    acknowledgement=BYTES,
+    expires_at=NUMBER,
+)
+_RECORDS = table_of(
+    _METADATA,
+    "records",
+    1,
+    record_id=BYTES,
+    record_hash=BYTES,
+    number=NUMBER,
+    predecessor=BYTES,
+    retention=TEXT,
+    epoch=NUMBER,
+    index=SMALL,
+    share_hash=BYTES,
+    period=TEXT,
+    sealed=BYTES,
+    is_erased=SWITCH,
+)
+_ACKNOWLEDGEMENTS = table_of(
+    _METADATA,
+    "acknowledgements",
+    1,
+    deposit=BYTES,
+    record_id=BYTES,
+    acknowledgement=BYTES,
+)
+_DELETIONS = table_of(
+    _METADATA,
+    "deletions",
+    1,
+    order=BYTES,
+    record_id=BYTES,
+    statement=BYTES,
+)
+_NONCES = table_of(
+    _METADATA,
+    "nonces",
+    1,
+    nonce=BYTES,
+    request=BYTES,
+    answer=BYTES,
+    expires_at=NUMBER,
+)
+_TRUSTEE_SET = table_of(
+    _METADATA,
+    "trustee_set",
+    1,
+    id=SMALL,
+    trustee_set=BYTES,
+)
+_SHARES = table_of(
+    _METADATA,
+    "shares",
+    2,
+    purpose=TEXT,
+    generation=NUMBER,
+    share=BYTES,
+)
+_CEREMONIES = table_of(
+    _METADATA,
+    "ceremonies",
+    1,
+    call=BYTES,
+    seed=BYTES,
+    recipient=BYTES,
+    channel=BYTES,
+    said=BYTES,
+)
+_ENDED = table_of(
+    _METADATA,
+    "ended_ceremonies",
+    1,
+    call=BYTES,
+    said=BYTES,
+)
 
 
 def open_trustee_store(location: Location) -> "DatabaseTrusteeStore":
