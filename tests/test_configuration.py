@@ -16,6 +16,7 @@ ENOUGH = {
     "log": 'url = "https://log.example"\nport = 8103\n',
     "witness": 'url = "https://witness.example"\nport = 8104\n',
     "registry": 'url = "https://registry.example"\nport = 8105\nlog_policy = "log.policy"\n',
+    "auditor": 'registry = "https://registry.example"\nlog_policy = "log.policy"\n',
     "trustee": 'name = "A"\nurl = "https://trustee.example"\nport = 8106\n',
 }
 READ = {
@@ -26,6 +27,7 @@ READ = {
     "witness": config.read_witness,
     "registry": config.read_registry,
     "trustee": config.read_trustee,
+    "auditor": config.read_auditor,
 }
 EVERY = [(role, name) for role in config.ROLES for name in config.settings_of(role)]
 

@@ -11,7 +11,7 @@ from diptych.adapters.journal import Event, words_of_this_program
 from diptych.cli.main import application
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "operations").glob("*.md"))
-ROLES = {"issuer", "verifier", "officer", "wallet", "log"}
+ROLES = {"issuer", "verifier", "officer", "wallet", "log", "auditor"}
 PARTS = ("keeps, and what it must never", "## Start", "## Keys", "## Backup", "## Upgrade", "## Watch", "this happens")
 
 

@@ -372,6 +372,26 @@ class RegistrySettings:
     admin_port: Annotated[int, _ADMIN_PORT] = 0
 
 
+@dataclass(frozen=True)
+class AuditorSettings:
+    """An auditor: the log that it audits and records in, and the registry that shows its attestations on."""
+
+    registry: Annotated[str, Setting(Url(), "The registry that shows attestations to every trustee.")]
+    log_policy: Annotated[
+        Path,
+        Setting(File(), "The policy of the public log (c2sp.org/tlog-policy): whose signatures count in an audit."),
+    ]
+    log: Annotated[
+        str | None, Setting(Url(), "Where the log takes acts, if not where its line in `log_policy` says.")
+    ] = None
+    log_key: Annotated[
+        str, Setting(Text(), "The key that signs what is recorded: a file in the folder, or `pkcs11:...`.")
+    ] = "log.key.pem"
+    key: Annotated[
+        str, Setting(Text(), "The key that attests: a file in the folder, or `pkcs11:token=...;object=...`.")
+    ] = "auditor.key.pem"
+
+
 ROLES: Mapping[str, type] = {
     "officer": OfficerSettings,
     "issuer": IssuerSettings,
@@ -380,6 +400,7 @@ ROLES: Mapping[str, type] = {
     "witness": WitnessSettings,
     "trustee": TrusteeSettings,
     "registry": RegistrySettings,
+    "auditor": AuditorSettings,
 }
 
 
@@ -416,6 +437,11 @@ def read_trustee(folder: Path) -> TrusteeSettings:
 def read_registry(folder: Path) -> RegistrySettings:
     """The settings of the registry's folder, or `FormatError`."""
     return _served(_read_role("registry", RegistrySettings, folder))
+
+
+def read_auditor(folder: Path) -> AuditorSettings:
+    """The settings of the auditor's folder, or `FormatError`."""
+    return _read_role("auditor", AuditorSettings, folder)
 
 
 def settings_of(role: str) -> Mapping[str, tuple[Setting, object]]:

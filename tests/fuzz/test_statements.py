@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych.adapters.auditor_folder import encode_waiting, parse_waiting
 from diptych.errors import FormatError
 from diptych.formats.record.content import parse_content
 from diptych.formats.tlog.shown_act import parse_shown_act
@@ -26,6 +27,7 @@ from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
 from diptych.protocols.opening.disclosure import Disclosure, parse_disclosure
 from diptych.protocols.opening.outcome import Publication, parse_publication
 from diptych.protocols.opening.request import parse_presentation
+from diptych.roles.auditor.model import Waiting
 from tests.fuzz.test_order import MUTATIONS, mutated
 from tests.registry_world import World, content_of
 from tests.statements import NAMES, specimens
@@ -58,6 +60,10 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "news of an audit": (
         lambda data: parse_attestation_news(data).encode(),
         AttestationNews(specimens()["audit attestation"].statement, PRESENTATION.shown).encode(),
+    ),
+    "an attestation under way": (
+        lambda data: encode_waiting(parse_waiting(data)),
+        encode_waiting(Waiting(specimens()["audit attestation"].statement, PRESENTATION.shown.committed)),
     ),
     "news of a trustee set": (
         lambda data: parse_trustee_set_news(data).encode(),

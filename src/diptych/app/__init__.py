@@ -4,6 +4,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from diptych.app.auditor import AuditorRoom
 from diptych.app.drill import DrillRoom
 from diptych.app.issuer import IssuerRoom
 from diptych.app.log import LogRoom
@@ -29,6 +30,7 @@ class House(
     WitnessRoom,
     TrusteeRoom,
     RegistryRoom,
+    AuditorRoom,
     WalletRoom,
     DrillRoom,
 ):

@@ -124,6 +124,8 @@ def _role_of(folder: Path) -> str | None:
         return "trustee"
     if (folder / "peppers").is_dir():
         return "registry"
+    if (folder / "auditor.pub.pem").exists():
+        return "auditor"
     for role in ("log", "witness"):
         if (folder / f"{role}.keys").exists():
             return role
@@ -325,6 +327,23 @@ def _examine_registry(folder: Path, now: datetime, found: "list[Finding]") -> No
     _listening(found, settings, now)
 
 
+def _examine_auditor(folder: Path, now: datetime, found: "list[Finding]") -> None:
+    from diptych.adapters import auditor_folder, checkup, log_writer
+
+    settings = config.read_auditor(folder)
+    found.append(checkup.good("settings", "the settings are in order"))
+    checkup.attempt(
+        found, "policy", "the log's policy can be read", partial(log_writer.read_policy, settings.log_policy)
+    )
+    book = auditor_folder.BookFiles(folder)
+    with checkup.noting(found):
+        if book.waiting() is not None:
+            found.append(checkup.warning("auditor.waiting", "an attestation is on its way: run `audit attest` again"))
+        last = book.last()
+        if last is not None and last.attestation.unverified.expires < now.date():
+            found.append(checkup.warning("audit.lapsed", "the last attestation stands no more: audit and attest"))
+
+
 def _examine_wallet(folder: Path, now: datetime, found: "list[Finding]") -> None:
     from diptych.adapters import checkup
 
@@ -341,6 +360,7 @@ _EXAMINATIONS: Mapping[str, "Callable[[Path, datetime, list[Finding]], None]"] =
     "witness": _examine_witness,
     "trustee": _examine_trustee,
     "registry": _examine_registry,
+    "auditor": _examine_auditor,
 }
 
 

@@ -58,10 +58,10 @@ def verify(
 
     rooms: Rooms = context.obj
     known = [_seen(path) for path in seen or ()]
-    with _progress() as progress:
+    with log_progress() as progress:
         report = audit(rooms.log_files(location), policy=parse_policy(read_file(policy)), seen=known, progress=progress)
     evidence_path = write_evidence(report.evidence, evidence)
-    found = _as_json(report, evidence_path) | (_details(report) if details else {})
+    found = describe_finding(report, evidence_path) | (_details(report) if details else {})
     emit(found, as_json=as_json, prose=lambda: _tell(report, evidence_path))
     if not report.is_verified:
         raise typer.Exit(EXIT_DOES_NOT_HOLD)
@@ -176,7 +176,8 @@ def _seen(path: Path) -> "SignedCheckpoint":
     return parse_signed_checkpoint(data)
 
 
-def _as_json(report: "Report", evidence_path: Path | None) -> dict[str, object]:
+def describe_finding(report: "Report", evidence_path: Path | None) -> dict[str, object]:
+    """What an audit found, for programs."""
     failure = report.failure
     return {
         "ok": report.is_verified,
@@ -280,7 +281,7 @@ def read_file(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def log_progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr for whoever watches a terminal, once the log is long enough to take a second."""
     from rich.console import Console
     from rich.progress import Progress

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import diptych
+from diptych.cli.audit import audit
 from diptych.cli.backups import attach
 from diptych.cli.bench import bench
 from diptych.cli.doctor import doctor
@@ -53,6 +54,7 @@ for commands, role in ((issuer, "issuer"), (officer, "officer"), (verifier, "ver
 for command in (tail, monitor):
     log.command()(command)
 
+application.add_typer(audit)
 application.add_typer(bench)
 application.add_typer(officer)
 application.add_typer(issuer)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from diptych.private import Secret
     from diptych.protocols.opening.holding import Review, Reviewed
     from diptych.protocols.reading.files import LogFiles
+    from diptych.roles.auditor.attesting import Auditor
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.issuer.status_model import ListCount
@@ -293,6 +294,16 @@ class Rooms(Protocol):
 
     def serve_registry(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a registry until SIGTERM or SIGINT; `announce` gets one line once it listens."""
+        ...
+
+    def new_auditor(
+        self, folder: Path, *, registry: str, log_policy: Path, log_url: str | None, key: str | None
+    ) -> None:
+        """Make an auditor's folder, whole or not at all. `Conflict` if one is there."""
+        ...
+
+    def auditor(self, folder: Path, files: str | None) -> "AbstractContextManager[Auditor]":
+        """The auditor of a folder, alone at it, who reads the log from `files`, or from where the log serves them."""
         ...
 
     def log_files(self, location: str) -> "LogFiles":

@@ -1,9 +1,12 @@
-"""What an audit of a log found."""
+"""What an audit of a log found, and what an auditor says of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from diptych.formats.cose.statement import UnverifiedStatement
+from diptych.formats.mandate.attestation import AuditAttestation
+from diptych.formats.tlog.act import CommittedAct
 from diptych.formats.tlog.entry import ActType
 from diptych.formats.tlog.evidence import Contradiction, Evidence
 
@@ -33,3 +36,11 @@ class Report:
     @property
     def is_verified(self) -> bool:
         return self.failure is None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An attestation that was signed, and the act that is to publish it."""
+
+    attestation: UnverifiedStatement[AuditAttestation]
+    committed: CommittedAct
