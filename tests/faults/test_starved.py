@@ -91,6 +91,8 @@ def holder(town: Town) -> Holder:
     town.issuer.begin_anew()
     found = Holder(town)
     town.issuer.stop()
+    town.issuer.remember()  # it is asked whether the documents still stand
+    town.issuer.start()
     return found
 
 

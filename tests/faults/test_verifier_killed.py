@@ -19,9 +19,7 @@ MOST = 4
 @pytest.fixture(scope="module")
 def holder(town: Town) -> Holder:
     town.issuer.start()
-    found = Holder(town)
-    town.issuer.stop()
-    return found
+    return Holder(town)  # the issuer stays: it is asked whether the documents still stand
 
 
 @pytest.fixture
