@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from diptych.crypto.bls12381 import encode_scalar, random_scalars
 from diptych.crypto.fast_suite.tokens import verify_token
 from diptych.errors import Conflict, FormatError, Refused
 from diptych.formats.bbs_credential.epoch import accepted, bucket_of, entry_tag, find_tokens
+from diptych.formats.order.standing import Standing
 from diptych.private import Secret
 from diptych.roles.issuer.epochs import Share
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.model import Enrolment
+from diptych.roles.issuer.status_model import OrderStanding
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -131,3 +134,19 @@ def test_an_empty_issuer_publishes_an_empty_bucket(epochs: EpochFolder) -> None:
 def test_nothing_else_is_served(epochs: EpochFolder, path: str) -> None:
     publish(epochs, MemoryIssuerStore())
     assert read_file(epochs.folder, path) is None
+
+
+def test_a_revocation_that_is_public_counts_in_the_next_epoch_before_the_lists_say_so(epochs: EpochFolder) -> None:
+    store, _ = filled(3)
+    revoked = OrderStanding((1).to_bytes(16, "big"), Standing.REVOKED, "stolen", NOW, b"d" * 32)
+    with store.transaction() as state:
+        state.status.save_standing(revoked)
+    assert publish(epochs, store).count == 2
+    # A suspension that its officer took back.
+    suspended = OrderStanding((2).to_bytes(16, "big"), Standing.SUSPENDED, "lost", NOW, b"d" * 32)
+    with store.transaction() as state:
+        state.status.save_standing(suspended)
+    assert publish(epochs, store, NOW + DAY).count == 1
+    with store.transaction() as state:
+        state.status.save_standing(replace(suspended, standing=Standing.REINSTATED))
+    assert publish(epochs, store, NOW + 2 * DAY).count == 2

@@ -26,7 +26,7 @@ from diptych.crypto.fast_suite.tokens import token_public_key
 from diptych.errors import Conflict, FormatError, Unavailable
 from diptych.formats.bbs_credential.epoch import Epoch, encode_list, parse_list, sign_epoch, verify_epoch
 from diptych.private import Secret
-from diptych.roles.issuer.epochs import KEPT, Share, make_buckets, plan_epoch, shares, standing_ids
+from diptych.roles.issuer.epochs import KEPT, Share, heed_standings, make_buckets, plan_epoch, shares, standing_ids
 from diptych.roles.issuer.ports import IssuerStore
 
 FOLDER = "epochs"
@@ -112,6 +112,7 @@ class EpochFolder:
                 raise Unavailable("fast_suite.keys", "the issuer has no keys of the fast suite: run rotate-signer")
             listed = self.listed(now=now)
             secret = Secret(bbs.keygen(entropy(SEED_BYTES)))
+            heed_standings(store)
             ids = [one for page in standing_ids(store, now=now) for one in page]
             epoch = plan_epoch(
                 public.url,

@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from diptych.adapters.canary_search import search
-from diptych.cli import demo_log, demo_processes, demo_registry
+from diptych.cli import demo_fast, demo_log, demo_processes, demo_registry
 from diptych.cli.demo_log import LogChapter, Told
 from diptych.cli.demo_processes import Commands
 from diptych.cli.demo_registry import RegistryChapter, RegistryState
@@ -129,6 +129,9 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
 
     commands.say("The short-lived proofs are renewed: no officer is needed, and it is an act like any other.")
     commands.run("wallet", "renew", "proof-of-age", "--wallet", "wallet")
+
+    demo_fast.fetch_ahead(commands)
+    proofs += [_prove(commands, policy) for policy in demo_fast.QUERIES]
     went = registry.go_on(approval)
     told = log.tell(stops=once)
 

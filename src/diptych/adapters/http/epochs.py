@@ -1,6 +1,6 @@
 """The verifier's look at an issuer's epochs over HTTP: asked for now and then, believed by signature alone.
 
-What was learned is kept for a minute, and longer only where the issuer does not answer: each epoch says itself until
+What was learned is kept for ten seconds, and longer only where the issuer does not answer: each epoch says itself until
 when it counts. So an issuer that is down revokes nobody, and keeps nobody from proving that they were not revoked.
 """
 
@@ -14,7 +14,7 @@ from diptych.formats.bbs_credential.epoch import LIST_PATH, Epoch, accepted, par
 from diptych.formats.bbs_credential.trust import FastSuiteTrust
 from diptych.roles.wallet.ports import Answer
 
-KEPT_FOR = timedelta(minutes=1)
+KEPT_FOR = timedelta(seconds=10)
 OK = 200
 
 

@@ -12,8 +12,11 @@ from diptych.crypto.bls12381 import parse_nonzero_scalar
 from diptych.crypto.fast_suite.tokens import issue_tokens
 from diptych.errors import Refused
 from diptych.formats.bbs_credential.epoch import Epoch, bits_for, bucket_of, encode_bucket, entry_tag, name_of
+from diptych.formats.order.standing import Standing
 from diptych.private import Secret
+from diptych.roles.issuer.enrolments import mark_enrolments
 from diptych.roles.issuer.ports import IssuerStore
+from diptych.roles.issuer.standings import is_public
 
 PAGE = 5_000
 KEPT = 4
@@ -41,6 +44,14 @@ def plan_epoch(url: str, key: bytes, count: int, *, now: datetime, length: timed
         raise Refused("epoch.length", "an epoch lasts between a minute and 31 days")
     starts = now.replace(microsecond=0)
     return Epoch(url, name_of(starts), key, starts, starts + 2 * length, bits_for(count), ends_earlier)
+
+
+def heed_standings(store: IssuerStore) -> None:
+    """What officers said and is public counts in the next epoch, whether or not the status lists say so yet."""
+    with store.transaction() as state:
+        for waiting in state.status.waiting():
+            if is_public(state, waiting):
+                mark_enrolments(state, waiting.order_id, is_revoked=waiting.standing is not Standing.REINSTATED)
 
 
 def standing_ids(store: IssuerStore, *, now: datetime) -> Iterator[Sequence[bytes]]:
