@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diptych.adapters import verifier_folder
+from diptych.adapters.http.status_lists import HttpStatusLists
 from diptych.adapters.in_process import InProcessVerifier
 from diptych.adapters.provers.verifier_pool import VerifierPool
 from diptych.adapters.storage.verifier import open_verifier_store
@@ -21,6 +22,7 @@ from diptych.formats.jose import jwk
 from diptych.protocols.openid4vp import response
 from diptych.roles.verifier.policy import Policy
 from diptych.roles.verifier.service import Verifier
+from diptych.roles.verifier.statuses import StatusChecks
 from diptych.roles.wallet.ports import Answer
 
 JSON = "application/json"
@@ -55,6 +57,7 @@ class Bank:
             proofs=self._pool,
             entropy=os.urandom,
             stopwatch=time.monotonic,
+            statuses=StatusChecks(HttpStatusLists()),
         )
         self.honest = InProcessVerifier(self.verifier, now)
 
