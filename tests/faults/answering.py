@@ -166,9 +166,9 @@ class Asking:
         assert self.request is not None
         return self._holder.declines(self.request)
 
-    def outcome(self) -> Outcome:
+    def outcome(self, *, wait_seconds: int = 0) -> Outcome:
         assert self.question is not None
-        return self._relying_party.outcome(self.question.id, self.question.secret)
+        return self._relying_party.outcome(self.question.id, self.question.secret, wait_seconds=wait_seconds)
 
     def to_the_end(self) -> Outcome:
         """Asked, fetched, answered, and read."""

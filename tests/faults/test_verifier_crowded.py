@@ -58,10 +58,10 @@ def proving(asking: Asking, said: Said) -> Callable[[], str | None]:
 
 
 def verdict(asking: Asking, said: Said) -> str | None:
-    """What the relying party reads then: an answer whose receipt was lost counts all the same."""
+    """What the relying party reads then, who waits for it: an answer whose receipt was lost counts all the same."""
     said.send()
     try:
-        found = asking.outcome()
+        found = asking.outcome(wait_seconds=10)
     except Unavailable as error:
         return error.check
     return None if found.accepted else f"{found.state} {found.check}"
