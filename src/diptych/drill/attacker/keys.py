@@ -40,12 +40,15 @@ def keys_in(data: bytes) -> set[bytes]:
 
 def keys_at_rest(folders: Iterable[Path]) -> set[bytes]:
     """Every such key in the small files below these folders."""
-    return {
-        key
-        for path in files_below(folders)
-        if path.stat().st_size <= LARGEST_KEY_FILE
-        for key in keys_in(path.read_bytes())
-    }
+    return {key for path in files_below(folders) for key in keys_in(_small(path))}
+
+
+def _small(path: Path) -> bytes:
+    """A file that may be of keys, as a whole. Servers that run take files away while one looks."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= LARGEST_KEY_FILE else b""
+    except FileNotFoundError:
+        return b""
 
 
 def _decodable(found: Iterable[bytes]) -> Iterator[bytes]:
