@@ -11,6 +11,7 @@ from diptych.config import SETTINGS_FILE, read_trustee
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
+    from diptych.adapters.month_keys import MonthKeyFolder
     from diptych.adapters.trustee_folder import TrusteeCard
     from diptych.protocols.opening.holding import Review, Reviewed
     from diptych.roles.trustee.service import Trustee, TrusteePolicy
@@ -74,6 +75,14 @@ class TrusteeRoom:
         with _opened(folder) as trustee:
             return trustee.review(request, review, now=datetime.now(UTC), entropy=os.urandom)
 
+    def trustee_months(self, folder: Path) -> Sequence[str]:
+        return _months(folder).periods()
+
+    def destroy_months(self, folder: Path, periods: Sequence[str]) -> None:
+        months = _months(folder)
+        for period in periods:
+            months.destroy(period)
+
     def serve_trustee(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os
         import threading
@@ -122,6 +131,16 @@ class TrusteeRoom:
             finally:
                 stopping.set()
                 sweeper.join()
+
+
+def _months(folder: Path) -> "MonthKeyFolder":
+    import os
+
+    from diptych.adapters import trustee_folder
+    from diptych.adapters.month_keys import MonthKeyFolder
+
+    read_trustee(folder)
+    return MonthKeyFolder(folder / trustee_folder.MONTHS, os.urandom)
 
 
 @contextmanager

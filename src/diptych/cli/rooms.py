@@ -256,6 +256,14 @@ class Rooms(Protocol):
         """A person's word on a request. `Refused` for one that does not wait."""
         ...
 
+    def trustee_months(self, folder: Path) -> Sequence[str]:
+        """The months of a trustee whose keys are there: retention class, dot, YYYY-MM."""
+        ...
+
+    def destroy_months(self, folder: Path, periods: Sequence[str]) -> None:
+        """Destroy the keys of these months for good. Twice is once."""
+        ...
+
     def serve_trustee(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         """Run a trustee until SIGTERM or SIGINT; `announce` gets one line once it listens."""
         ...

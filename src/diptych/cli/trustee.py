@@ -1,13 +1,14 @@
 """`diptych trustee`: make a trustee, see what it asks and what waits for a person. Running it is `serve trustee`."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diptych.cli.rooms import Rooms
-from diptych.cli.terminal import AsJson, emit
+from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, emit, progress
 from diptych.errors import FormatError
 
 if TYPE_CHECKING:
@@ -114,6 +115,41 @@ def review(
         _reviewed(decided),
         as_json=as_json,
         prose=lambda: typer.echo(f"{decided.review.value.capitalize()}: {decided.request.hex()[:16]}"),
+    )
+
+
+@trustee.command()
+def expire(
+    context: typer.Context,
+    folder: Folder,
+    *,
+    retention: Annotated[str, typer.Option(help="The retention class, such as identity-15y.", show_default=False)],
+    before: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Months before this one.", show_default="the present month")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy month keys: every mask that came in under them is gone for good, in every backup too.
+
+    Exit 1 if it is not confirmed. A server that runs needs no restart.
+    """
+    from diptych.roles.trustee.expiry import periods_before
+
+    rooms: Rooms = context.obj
+    month = before or f"{datetime.now(UTC):%Y-%m}"
+    periods = periods_before(rooms.trustee_months(folder), retention=retention, before=month)
+    if periods and not yes:
+        progress("\n".join(periods))
+        if not typer.confirm("Destroy these months' keys, for good? Nothing brings them back.", err=True):
+            raise typer.Exit(EXIT_DOES_NOT_HOLD)
+    rooms.destroy_months(folder, periods)
+    emit(
+        {"destroyed": list(periods)},
+        as_json=as_json,
+        prose=lambda: typer.echo(
+            "\n".join(f"Destroyed: {one}" for one in periods) or "No month of that class is over."
+        ),
     )
 
 
