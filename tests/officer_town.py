@@ -8,6 +8,7 @@ from diptych.errors import DiptychError, Unavailable
 from diptych.formats.civil_status.places import Places
 from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint
 from diptych.roles.officer.workstation import Workstation
+from diptych.roles.registry import erasing
 from tests.formats.tlog_specimen import POLICY
 from tests.registry_town import RegistryTown
 from tests.trustee_town import PURPOSE
@@ -46,6 +47,11 @@ class CalledRegistry:
             return registry.publish(body, now=now, entropy=os.urandom)
         if path == "openings":
             return registry.answer_opening(body)
+        if path == "erasures":
+            erasing.erase(registry, body, now=now, entropy=os.urandom)
+            return b""
+        if path == "erasure-orders":
+            return erasing.erasure_order(registry, body, now=now)
         assert path == "outcomes"
         registry.report(body, now=now, entropy=os.urandom)
         return b""
@@ -80,7 +86,12 @@ class CalledHolders:
         if path == "lookups":
             answer = trustee.look_up(body, now=now)
         else:
-            called = {"prekeys": trustee.offer_prekey, "deposits": trustee.take_deposit, "openings": trustee.open}[path]
+            called = {
+                "prekeys": trustee.offer_prekey,
+                "deposits": trustee.take_deposit,
+                "openings": trustee.open,
+                "erasures": trustee.erase,
+            }[path]
             answer = called(body, now=now, entropy=os.urandom)
         return answer[:-1] + bytes([answer[-1] ^ 1]) if index in self.lying else answer
 

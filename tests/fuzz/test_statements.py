@@ -23,6 +23,7 @@ from diptych.protocols.certifying.standing import (
 )
 from diptych.protocols.depositing.confirmation import Confirmation, parse_confirmation
 from diptych.protocols.depositing.deposit import DepositSecrets, parse_deposit_secrets
+from diptych.protocols.depositing.erasure import Erasure, parse_erasure
 from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
 from diptych.protocols.opening.disclosure import Disclosure, parse_disclosure
 from diptych.protocols.opening.outcome import Publication, parse_publication
@@ -48,6 +49,10 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "confirmation": (
         lambda data: parse_confirmation(data).encode(),
         Confirmation(bytes(16), 1, bytes(32), PRESENTATION.shown).encode(),
+    ),
+    "erasure": (
+        lambda data: parse_erasure(data).encode(),
+        Erasure(specimens()["erasure order"].statement, (specimens()["deletion"].statement,)).encode(),
     ),
     "disclosure": (
         lambda data: parse_disclosure(data).encode(),

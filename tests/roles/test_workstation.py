@@ -2,16 +2,18 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from diptych.crypto.signing import generate_signer
 from diptych.errors import Conflict, DiptychError, Refused, Unavailable
 from diptych.formats.civil_status.model import BirthDate, CivilStatus
 from diptych.formats.record.content import Reference
 from diptych.formats.tlog.entry import ActType, parse_entry
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Personal
-from diptych.roles.officer.counter import Enrolled, Found, Read, Reason
+from diptych.roles.officer.counter import Enrolled, Erased, Found, Read, Reason
 from tests.officer_town import OfficerTown
 from tests.registry_world import BASIS, MARIE, content_of
 
@@ -139,3 +141,90 @@ def test_a_reason_that_the_law_does_not_give_opens_nothing(town: OfficerTown, ba
     enrolled = enrol(town)
     with pytest.raises(DiptychError, match=r"opening\.legal_basis"):
         read(town, enrolled.record_id, replace(REASON, legal_basis=basis))
+
+
+def erase(town: OfficerTown, record_id: bytes, case: str = "2026-4712") -> Erased:
+    return town.workstation.erase(record_id, legal_basis="retention", case=case, now=town.log.now)
+
+
+def test_what_is_erased_is_found_and_opened_no_more_and_each_deletion_is_the_citizens_to_find(
+    town: OfficerTown,
+) -> None:
+    enrolled = enrol(town)
+    with town.registry_store.transaction() as state:
+        before = state.record(enrolled.record_id)
+    erased = erase(town, enrolled.record_id)
+    assert list(erased.statements) == [trustee.name for trustee in town.trustee_set.trustees]
+    assert erased.named == {}
+    assert find(town).matches == ()
+    with pytest.raises(Refused, match=r"registry\.erased"):
+        read(town, enrolled.record_id)
+    with town.registry_store.transaction() as state:
+        after = state.record(enrolled.record_id)
+    assert before is not None
+    assert after is not None
+    assert (after.record_hash, after.is_erased) == (before.record_hash, True)
+    assert after.encoded == erased.order.encode()
+    logged = {parse_entry(entry).label: parse_entry(entry).act_type for entry in town.log.entries}
+    labels = [ChainElement(enrolled.content.chain).at(counter).label for counter in range(1, 7)]
+    assert [logged.get(label) for label in labels] == [ActType.MASK_DELETED] * 5 + [None]
+
+
+def test_who_was_away_is_named_and_deletes_when_it_is_called_again_and_nothing_is_logged_twice(
+    town: OfficerTown,
+) -> None:
+    enrolled = enrol(town)
+    town.holders.down, town.holders.lying = {4}, {2}
+    first = erase(town, enrolled.record_id)
+    assert set(first.named) == {2, 4}
+    assert len(first.statements) == 3
+    town.holders.down, town.holders.lying = set(), set()
+    second = erase(town, enrolled.record_id, case="another")
+    again = erase(town, enrolled.record_id)
+    assert second.order.digest == first.order.digest == again.order.digest
+    assert second.named == {}
+    assert [one.encode() for one in again.statements.values()] == [one.encode() for one in second.statements.values()]
+    acts = [parse_entry(entry).act_type for entry in town.log.entries]
+    assert acts.count(ActType.MASK_DELETED) == 5
+
+
+def test_below_n_minus_k_plus_one_the_registry_keeps_the_record_and_the_officer_is_told_whom_to_call(
+    town: OfficerTown,
+) -> None:
+    enrolled = enrol(town)
+    town.holders.down = {1, 2, 3}
+    with pytest.raises(Refused, match=r"erasure\.too_few.*Trustee 1"):
+        erase(town, enrolled.record_id)
+    town.holders.down = set()
+    assert find(town).matches == (enrolled.record_id,)
+    assert len(erase(town, enrolled.record_id).statements) == 5
+
+
+def test_another_officer_goes_on_with_what_one_began(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.down = {5}
+    first = erase(town, enrolled.record_id)
+    town.holders.down = set()
+    town.officer_signer = generate_signer()
+    town.admit(town.officer_signer)
+    town.log.now += timedelta(days=3)
+    town.attest()
+    second = erase(town, enrolled.record_id)
+    assert second.order.digest != first.order.digest
+    assert len(second.statements) == 5
+
+
+def test_while_the_log_is_away_nobody_is_told_that_it_is_erased(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.called_log.is_down = True
+    with pytest.raises(Unavailable):
+        erase(town, enrolled.record_id)
+    town.called_log.is_down = False
+    assert len(erase(town, enrolled.record_id).statements) == 5
+    acts = [parse_entry(entry).act_type for entry in town.log.entries]
+    assert acts.count(ActType.MASK_DELETED) == 5
+
+
+def test_a_record_that_nobody_knows_is_not_erased(town: OfficerTown) -> None:
+    with pytest.raises(Refused, match=r"registry\.record"):
+        erase(town, bytes(16))

@@ -116,6 +116,7 @@ class Endpoint(StrEnum):
     OPENINGS = "openings"
     DISCLOSURES = "disclosures"
     ERASURES = "erasures"
+    ERASURE_ORDERS = "erasure_orders"
     HEALTH = "health"
     READY = "ready"
     METRICS = "metrics"

@@ -133,6 +133,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     demo_fast.fetch_ahead(commands)
     proofs += [_prove(commands, policy) for policy in demo_fast.QUERIES]
     went = registry.go_on(approval)
+    is_erased = registry.erase(approval)
     told = log.tell(stops=once)
 
     commands.say("Now for what is left on the servers: every file is searched for the citizen.")
@@ -145,7 +146,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
         canaries_found=len(search(servers, canaries)),
         server_paths=[str(path) for path in servers],
         public=told,
-        registry=demo_registry.state_of(approval, went, told),
+        registry=demo_registry.state_of(approval, went, told, is_erased=is_erased),
     )
 
 

@@ -1,4 +1,4 @@
-"""The demo's chapter about the sealed registry: an enrolment, a duplicate, an opening that its citizen sees.
+"""The demo's chapter about the sealed registry: enrolled, noticed twice, opened in public, erased.
 
 The story around it is `demo`; the log that everything stands in is `demo_log`.
 """
@@ -9,12 +9,13 @@ from pathlib import Path
 
 from diptych.cli.demo_log import Told
 from diptych.cli.demo_processes import Commands, Server
+from diptych.errors import DiptychError
 
 THRESHOLD = 3
 TRUSTEES = ("Notaries", "Auditors", "University", "Ombudsman", "Archives")
 FOLDERS = tuple(f"trustee{number}" for number in range(1, len(TRUSTEES) + 1))
 WRITER, ACTORS = "registry/log.pub.pem", ("agency", "registry", "officer")
-PERSON, COPY = "officer/person.toml", "citizen-copy.cbor"
+PERSON, COPY, STATEMENTS = "officer/person.toml", "citizen-copy.cbor", "citizen-erasure.json"
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class RegistryState:
     duplicate_found: bool
     opened: bool
     opening_seen_by_citizen: bool
+    erased: bool
 
     @property
     def holds(self) -> bool:
-        return self.enrolled and self.duplicate_found and self.opened and self.opening_seen_by_citizen
+        is_seen = self.opened and self.opening_seen_by_citizen
+        return self.enrolled and self.duplicate_found and is_seen and self.erased
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class RegistryChapter:
         self.commands.serve_all([Server("registry", self.url, "registry"), *trustees])
         cards = [f"{folder}/trustee.json" for folder in FOLDERS]
         self.commands.run("registry", "ceremony", "registry", *cards, "--threshold", str(THRESHOLD))
-        roles = [word for role in ("enrol", "find", "open", "correct") for word in ("--role", role)]
+        roles = [word for role in ("enrol", "find", "open", "correct", "erase") for word in ("--role", role)]
         self.commands.run("registry", "certify", "registry", self.officer_key, *roles)
 
     def enrol(self, order: str) -> dict[str, object]:
@@ -84,12 +87,35 @@ class RegistryChapter:
         opened = self.commands.run("officer", "open", record, *reason, "--officer", "officer")
         return is_noticed, opened.get("record") == record
 
+    def erase(self, enrolled: dict[str, object]) -> bool:
+        """The record dies. Whether every trustee said so, and nobody opens it or finds it afterwards."""
+        record, folder = str(enrolled["enrolled"]), ("--officer", "officer")
+        self.commands.say(
+            "The record is erased: every trustee deletes its mask and signs that it did, the registry overwrites what\n"
+            "it has. The citizen gets the statements."
+        )
+        cause = ("--basis", "retention", "--case", "UT-2026-18")
+        erased = self.commands.run("officer", "erase", record, *cause, "--to", STATEMENTS, *folder)
+        found = self.commands.run("officer", "find", PERSON, *folder, expects=1)
+        is_said = erased["erased"] == record and not erased["named"]
+        return is_said and not found["matches"] and not self._opens(record)
 
-def state_of(enrolled: dict[str, object], went: tuple[bool, bool], told: Told) -> RegistryState:
+    def _opens(self, record: str) -> bool:
+        cause = ("--basis", "reissue", "--purpose", "is it gone?", "--case", "UT-2026-18")
+        try:
+            self.commands.run("officer", "open", record, *cause, "--officer", "officer")
+        except DiptychError as error:
+            return error.check != "registry.erased"
+        return True
+
+
+def state_of(enrolled: dict[str, object], went: tuple[bool, bool], told: Told, *, is_erased: bool) -> RegistryState:
     """What the chapter showed, with what the citizen found in the log."""
     is_noticed, is_opened = went
-    seen = any(act["act"] == "opened" and act["shown"] == "proven" for act in told.acts)
-    return RegistryState(bool(enrolled.get("enrolled")), is_noticed, is_opened, seen)
+    proven = [act["act"] for act in told.acts if act["shown"] == "proven"]
+    seen = "opened" in proven
+    is_erased = is_erased and proven.count("mask_deleted") == len(TRUSTEES)
+    return RegistryState(bool(enrolled.get("enrolled")), is_noticed, is_opened, seen, is_erased)
 
 
 def write_person(folder: Path, *, family_name: str, given_names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.cli import officer_counter, officer_standing
+from diptych.cli import officer_counter, officer_erasing, officer_standing
 from diptych.cli.officer_standing import Issuer, OfficerFolder
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, Key, emit, progress
@@ -25,6 +25,7 @@ for name, command in (
     ("enrol", officer_counter.enrol),
     ("open", officer_counter.open_record),
     ("correct", officer_counter.correct),
+    ("erase", officer_erasing.erase),
 ):
     officer.command(name)(command)
 

@@ -102,7 +102,7 @@ def enrol(
     kind = document_type or (None if order_file is None else _type_of(order_file))
     if kind is None:
         raise FormatError("enrol.type", "for which type of document? give --order FILE, or --type")
-    judged = tuple(sorted(_record_id(one) for one in other or ()))
+    judged = tuple(sorted(as_record_id(one) for one in other or ()))
     with rooms.workstation(folder) as workstation:
         progress("Looking whether this person is there already ...")
         found = workstation.find(status, legal_basis=basis, now=datetime.now(UTC), entropy=os.urandom)
@@ -162,10 +162,10 @@ def open_record(
     reason = Reason(basis, purpose, case, None if court_order is None else _read(court_order))
     with rooms.workstation(folder) as workstation:
         progress("Having the request logged, then asking the agency and the trustees ...")
-        read = workstation.open(_record_id(record), reason, now=datetime.now(UTC), entropy=os.urandom)
-    shown = {"record": record, "number": read.number, **_content(read.content), "named": _named(read.named)}
+        read = workstation.open(as_record_id(record), reason, now=datetime.now(UTC), entropy=os.urandom)
+    shown = {"record": record, "number": read.number, **_content(read.content), "named": as_named(read.named)}
     if to is not None:
-        _write_private(to, shown)
+        write_private(to, shown)
     emit(shown, as_json=as_json, prose=lambda: _show_content(read.content, read.named))
 
 
@@ -191,7 +191,7 @@ def correct(
     with rooms.workstation(folder) as workstation:
         progress("Opening what is there, in public ...")
         opened = workstation.open(
-            _record_id(record), Reason(basis, reason, case), now=datetime.now(UTC), entropy=os.urandom
+            as_record_id(record), Reason(basis, reason, case), now=datetime.now(UTC), entropy=os.urandom
         )
         found = workstation.find(status, legal_basis=basis, now=datetime.now(UTC), entropy=os.urandom)
         progress("Sealing the corrected record ...")
@@ -270,7 +270,8 @@ def _write_copy(enrolled: "Enrolled", registry: str, path: Path | None) -> str |
     return code.reveal().decode("ascii")
 
 
-def _write_private(path: Path, shown: Mapping[str, object]) -> None:
+def write_private(path: Path, shown: Mapping[str, object]) -> None:
+    """Write what is shown as JSON, for its owner alone."""
     import json
 
     from diptych.adapters.keys import file
@@ -278,7 +279,8 @@ def _write_private(path: Path, shown: Mapping[str, object]) -> None:
     file.replace_file(path, json.dumps(shown, ensure_ascii=False, indent=2).encode(), mode=PRIVATE)
 
 
-def _record_id(text: str) -> bytes:
+def as_record_id(text: str) -> bytes:
+    """The id that was typed, or `FormatError`."""
     try:
         found = bytes.fromhex(text)
     except ValueError:
@@ -289,10 +291,11 @@ def _record_id(text: str) -> bytes:
 
 
 def _found(found: "Found") -> dict[str, object]:
-    return {"matches": [match.hex() for match in found.matches], "named": _named(found.named)}
+    return {"matches": [match.hex() for match in found.matches], "named": as_named(found.named)}
 
 
-def _named(named: Mapping[int, str]) -> dict[str, str]:
+def as_named(named: Mapping[int, str]) -> dict[str, str]:
+    """Who did not answer rightly, as it is shown, and the check that says so."""
     return {"agency" if index == 0 else f"trustee {index}": check for index, check in named.items()}
 
 
@@ -319,7 +322,7 @@ def _show_duplicate(found: "Found") -> None:
 def _echo_matches(matches: Sequence[bytes], named: Mapping[int, str]) -> None:
     for match in matches:
         typer.echo(f"  {match.hex()}")
-    for who, check in _named(named).items():
+    for who, check in as_named(named).items():
         typer.echo(f"  {who} did not answer rightly: {check}")
 
 
@@ -341,7 +344,7 @@ def _show_content(content: "RecordContent", named: Mapping[int, str]) -> None:
     typer.echo(f"Born           {status.birth_date.reveal().encode()} in {status.birth_place.reveal()}")
     for document in content.documents:
         typer.echo(f"Document       {document.type_id}")
-    for who, check in _named(named).items():
+    for who, check in as_named(named).items():
         typer.echo(f"{who} did not answer rightly: {check}")
 
 

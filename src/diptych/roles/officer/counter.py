@@ -1,10 +1,12 @@
-"""What passes over the counter of the sealed registry: found, enrolled, opened, and who was named on the way."""
+"""What passes over the counter of the sealed registry: found, enrolled, opened, erased; who was named on the way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.record.content import RecordContent
 from diptych.private import Secret
+from diptych.protocols.depositing.erasure import Deletion, ErasureOrder
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,15 @@ class Reason:
     purpose: str
     case: str
     court_order: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """A record that no quorum opens any more, by what these trustees say. `statements` by name, for the citizen.
+
+    Whoever is in `named` may still have its mask: erase again.
+    """
+
+    order: UnverifiedStatement[ErasureOrder]
+    statements: Mapping[str, UnverifiedStatement[Deletion]]
+    named: Mapping[int, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The workstation of the sealed registry: finds people, enrols them, corrects and opens their records.
+"""The workstation of the sealed registry: finds people, enrols them, corrects, opens and erases their records.
 
 Civil status, looked-up values and contents are readable here and nowhere else, and nothing of them is kept. The
 workstation believes the log under its own policy, and the agency's certifying key; everything else has to be shown.
@@ -38,6 +38,15 @@ from diptych.protocols.depositing.deposit import (
     verify_acknowledgement,
     verify_prekey,
 )
+from diptych.protocols.depositing.erasure import (
+    DELETION,
+    ERASURE_ORDER,
+    Deletion,
+    Erasure,
+    ErasureOrder,
+    least_deletions,
+    verify_deletion,
+)
 from diptych.protocols.depositing.prekey import NONCE_BYTES, PREKEY, PREKEY_REQUEST, PrekeyRequest
 from diptych.protocols.enrolling.enrolment import ENROLMENT, Enrolment, check_sealed_to
 from diptych.protocols.enrolling.query import RECORD_QUERY, RecordQuery
@@ -58,7 +67,7 @@ from diptych.protocols.opening.states import (
     receive,
     refuse,
 )
-from diptych.roles.officer.counter import Enrolled, Found, Read, Reason
+from diptych.roles.officer.counter import Enrolled, Erased, Found, Read, Reason
 from diptych.roles.officer.ports import Answers, History, RegistryLine
 
 REQUEST_LIFETIME = timedelta(hours=1)
@@ -346,6 +355,51 @@ class Workstation:
     def _report(self, requested: Requested, is_opened: bool, now: datetime) -> None:
         outcome = OpeningOutcome(self._own, requested.request.digest, is_opened, now)
         self.registry.send("outcomes", OPENING_OUTCOME.sign(outcome, signer=self.signer).encode())
+
+    # Erasing
+
+    def erase(self, record_id: bytes, *, legal_basis: str, case: str, now: datetime) -> Erased:
+        """Let a record die: every trustee deletes its masks and says so, the registry overwrites it and has it logged.
+
+        `Refused` "erasure.too_few" below n - k + 1 statements: the registry still has it then. Of a record that was
+        erased, this asks again whoever was away: on the same order, if it was this officer's.
+        """
+        now, trustees = now.replace(microsecond=0), self._trustees(now)
+        order = self._erasure_order(record_id, trustees, legal_basis=legal_basis, case=case, now=now)
+        statements: dict[int, UnverifiedStatement[Deletion]] = {}
+        named: dict[int, str] = {}
+        bodies = dict.fromkeys(_indices(trustees), order.encode())
+        for trustee, answer in self._asked(trustees.trustees, "erasures", bodies):
+            try:
+                statement = DELETION.parse(_expect(answer))
+                verify_deletion(statement, trustee_key=trustee.signer, expected_order=order, now=now)
+            except DiptychError as error:
+                named[trustee.index] = error.check
+            else:
+                statements[trustee.index] = statement
+        if len(statements) < least_deletions(trustees):
+            raise Refused("erasure.too_few", f"not erased, too few trustees deleted it: {_names(named, trustees)}")
+        ordered = {one.name: statements[one.index] for one in trustees.trustees if one.index in statements}
+        self.registry.send("erasures", Erasure(order, tuple(ordered.values())).encode())
+        return Erased(order, ordered, named)
+
+    def _erasure_order(
+        self, record_id: bytes, trustees: TrusteeSet, *, legal_basis: str, case: str, now: datetime
+    ) -> UnverifiedStatement[ErasureOrder]:
+        try:
+            record_hash = RecordVersion.of(self._fetch(record_id, trustees, now)).record_hash
+        except Refused as refused:
+            if refused.check != "registry.erased":
+                raise
+            query = RECORD_QUERY.sign(RecordQuery(self._own, record_id, now), signer=self.signer)
+            earlier = ERASURE_ORDER.parse(self.registry.send("erasure-orders", query.encode()))
+            if earlier.unverified.record_id != record_id:
+                raise VerificationError("record.id", "the registry gives another record than was asked for") from None
+            if earlier.unverified.officer == self._own:
+                return earlier
+            record_hash = earlier.unverified.record_hash
+        order = ErasureOrder(self._own, record_id, record_hash, legal_basis, Personal(case), now)
+        return ERASURE_ORDER.sign(order, signer=self.signer)
 
     # Whom the workstation believes
 

@@ -45,11 +45,12 @@ def queue(
     entropy: Entropy,
     label: bytes | None = None,
     is_shown: bool = True,
+    act_id: bytes | None = None,
 ) -> QueuedAct:
     """Queue an act about the record, as it was read in this transaction, under its next label; or about none.
 
     With `label` it stands under that one, and the chain stays where it is. What is shown to nobody but the citizen
-    (`is_shown` false) is kept for the citizen alone.
+    (`is_shown` false) is kept for the citizen alone. An `act_id` that follows from what it says lets it be known again.
     """
     committed, sealed = commit(act, entropy=entropy), None
     if record is not None and label is None:
@@ -61,7 +62,7 @@ def queue(
         seen_from = record.seen_from.at(max(record.seen_from.counter, following.counter - LAG))
         state.save_record(replace(record, next_element=following, seen_from=seen_from))
     queued = QueuedAct(
-        entropy(ACT_ID_BYTES),
+        act_id or entropy(ACT_ID_BYTES),
         None if record is None else record.record_id,
         label or NO_LABEL,
         committed.entry(policy_hash=policy_hash, label=label or NO_LABEL).encode(),

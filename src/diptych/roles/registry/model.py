@@ -14,7 +14,10 @@ from diptych.private import Secret
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """The latest version of a record. `next_element` is the next act's; `seen_from` leads the key service to it."""
+    """The latest version of a record. `next_element` is the next act's; `seen_from` leads the key service to it.
+
+    `encoded` is the signed record; once it `is_erased`, the signed order that it was erased on, and no ciphertext.
+    """
 
     record_id: bytes
     number: int

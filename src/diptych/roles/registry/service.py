@@ -82,7 +82,7 @@ class Registry:
         request = TAG_REQUEST.parse(body)
         content = request.unverified
         with self.store.transaction() as state:
-            officer = self._officer(state, content.officer, Role.FIND, Role.ENROL, Role.CORRECT)
+            officer = self.officer_in(state, content.officer, Role.FIND, Role.ENROL, Role.CORRECT)
             TAG_REQUEST.verify(request, officer.certificate.officer_key, now=now)
             if abs(now - content.requested_at) > TOLERANCE:
                 raise VerificationError("lookup.time", "the request is too old, or a clock is wrong")
@@ -157,7 +157,7 @@ class Registry:
         trustees = state.trustee_set()
         if trustees is None:
             raise Refused("registry.no_set", "there is no trustee set yet: the key ceremony comes first")
-        officer = self._officer(state, content.officer, Role.ENROL if version.number == 1 else Role.CORRECT)
+        officer = self.officer_in(state, content.officer, Role.ENROL if version.number == 1 else Role.CORRECT)
         verify_enrolment(enrolment, officer_key=officer.certificate.officer_key, trustees=trustees, now=now)
         _check_follows(version, known)
         self._check_duplicates(state, content, version)
@@ -201,13 +201,23 @@ class Registry:
 
     def fetch(self, body: bytes, *, now: datetime) -> bytes:
         """The latest version of a record, sealed as it is, for an officer who asks by its id."""
-        query = RECORD_QUERY.parse(body)
         with self.store.transaction() as state:
-            officer = self._officer(state, query.unverified.officer, *Role)
-            RECORD_QUERY.verify(query, officer.certificate.officer_key, now=now)
-            if abs(now - query.unverified.requested_at) > QUERY_TOLERANCE:
-                raise VerificationError("record_query.time", "the query is too old, or a clock is wrong")
-            return _known(state, query.unverified.record_id).encoded
+            record = self.queried(state, body, now=now)
+            if record.is_erased:
+                raise Refused("registry.erased", "this record was erased")
+            return record.encoded
+
+    def queried(self, state: RegistryTransaction, body: bytes, *, now: datetime) -> StoredRecord:
+        """The record that an officer asks for, erased or not."""
+        query = RECORD_QUERY.parse(body)
+        officer = self.officer_in(state, query.unverified.officer, *Role)
+        RECORD_QUERY.verify(query, officer.certificate.officer_key, now=now)
+        if abs(now - query.unverified.requested_at) > QUERY_TOLERANCE:
+            raise VerificationError("record_query.time", "the query is too old, or a clock is wrong")
+        found = state.record(query.unverified.record_id)
+        if found is None:
+            raise Refused("registry.record", "no such record is here")
+        return found
 
     # Opening
 
@@ -220,7 +230,7 @@ class Registry:
             stored = state.request(request.digest)
             if stored is None:
                 record = _known(state, content.record_id)
-                officer = self._officer(state, content.officer, *Role)
+                officer = self.officer_in(state, content.officer, *Role)
                 OPENING_REQUEST.verify(request, officer.certificate.officer_key, now=now)
                 if (record.number, record.record_hash) != (content.number, content.record_hash):
                     raise Refused("opening.superseded", "the request names another version than the latest")
@@ -253,7 +263,7 @@ class Registry:
             if stored is None:
                 raise Refused("outcome.request", "no such request is public here")
             request = OPENING_REQUEST.parse(stored.encoded)
-            officer = self._officer(state, content.officer, *Role)
+            officer = self.officer_in(state, content.officer, *Role)
             OPENING_OUTCOME.verify(outcome, officer.certificate.officer_key, now=now)
             if content.officer != request.unverified.officer:
                 raise Refused("outcome.officer", "the request was another officer's")
@@ -327,7 +337,8 @@ class Registry:
         with self.store.transaction():
             pass
 
-    def _officer(self, state: RegistryTransaction, officer: bytes, *roles: Role) -> HonouredOfficer:
+    def officer_in(self, state: RegistryTransaction, officer: bytes, *roles: Role) -> HonouredOfficer:
+        """The officer of this fingerprint, if it has one of the roles and may act now."""
         return check_officer(
             state.officer(officer),
             revocation=state.revocation(officer),

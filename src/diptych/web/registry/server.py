@@ -15,6 +15,7 @@ from diptych.adapters.journal import Journal
 from diptych.crypto.entropy import Entropy
 from diptych.protocols.enrolling.enrolment import ENROLMENT
 from diptych.protocols.witnessing.add_checkpoint import TEXT_MEDIA_TYPE
+from diptych.roles.registry import erasing
 from diptych.roles.registry.service import Registry
 from diptych.web import errors
 from diptych.web.admin import alive
@@ -45,6 +46,8 @@ def build_server(
         ("/records", "POST", endpoints.records, "A record, sealed as it is"),
         ("/requests", "POST", endpoints.requests, "Make an opening request public"),
         ("/outcomes", "POST", endpoints.outcomes, "How an opening ended"),
+        ("/erasures", "POST", endpoints.erasures, "Erase a record whose masks enough trustees deleted"),
+        ("/erasure-orders", "POST", endpoints.erasure_orders, "The order on which a record was erased"),
         ("/trustee-set", "GET", endpoints.trustee_set, "The trustee set, and the act that published it"),
         ("/acts/{label}", "GET", endpoints.act, "An act, sealed for its citizen"),
         ("/checkpoint", "GET", endpoints.kept_checkpoint, "The last checkpoint that the key service accepted"),
@@ -88,6 +91,16 @@ class _Endpoints:
         body = await _body(request)
         await run_in_threadpool(self._registry.report, body, now=self._clock(), entropy=self._entropy)
         return done()
+
+    async def erasures(self, request: Request) -> Response:
+        body = await _body(request)
+        await run_in_threadpool(erasing.erase, self._registry, body, now=self._clock(), entropy=self._entropy)
+        return done()
+
+    async def erasure_orders(self, request: Request) -> Response:
+        body = await _body(request)
+        found = await run_in_threadpool(erasing.erasure_order, self._registry, body, now=self._clock())
+        return Response(found, media_type=MEDIA_TYPE, headers=NO_STORE)
 
     async def trustee_set(self) -> Response:
         found = await run_in_threadpool(self._registry.trustee_set)
