@@ -24,6 +24,8 @@ format: .venv/dev
 bench: .venv/run .venv/anoncreds
 	@$(BIN)/diptych bench issuer $(ARGS)
 	@$(BIN)/diptych bench zk $(ARGS)
+	@$(BIN)/diptych bench log $(ARGS)
+	@$(BIN)/diptych bench registry $(ARGS)
 
 # Runs everything against implementations we did not write, and says in docs/interop.md what passed.
 interop: .venv/dev .venv/peers

@@ -107,7 +107,7 @@ def test_the_logs_bench_has_the_members_it_promises() -> None:
 
 
 def test_the_registrys_bench_has_the_members_it_promises() -> None:
-    found, progress = bench("registry", "--rounds", "1")
+    found, progress = bench("registry", "--rounds", "2", "--rows", "1000")
     for name in ("seal_ms", "open_ms", "key_ceremony_ms", "resharing_ms"):
         assert float(str(found[name])) > 0
     assert 0 < int(str(found["record_overhead_bytes"])) < 8 * 1024
@@ -117,3 +117,10 @@ def test_the_registrys_bench_has_the_members_it_promises() -> None:
         assert len(times) == parts
         assert all(time > 0 for time in times.values())
     assert "key ceremonies" in progress
+    assert set(found["lookup_ms"]) == {"p50", "p99"}
+    for name in ("lookup_ms", "opening_ms", "opening_beyond_receipt_ms"):
+        assert 0 < found[name]["p50"] <= found[name]["p99"]
+    for name in ("lookup_ms_by_population", "index_ms_by_population"):
+        assert found[name]["sqlite"]["1000"]["p50"] > 0
+        assert found[name]["postgresql"] is None
+    assert "PostgreSQL is not measured" in progress

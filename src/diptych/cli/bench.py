@@ -83,14 +83,25 @@ def bench_log(
 
 @bench.command("registry")
 def bench_registry(
-    rounds: Annotated[int, typer.Option(min=1, help="How often each operation is measured.")] = 300,
+    rounds: Annotated[int, typer.Option(min=2, help="How often each operation is measured.")] = 300,
+    rows: Annotated[int, typer.Option(min=1000, help="Rows of the largest index that is looked up in.")] = 1_000_000,
+    postgresql: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database, to measure that too.")
+    ] = None,
     as_json: terminal.AsJson = False,
 ) -> None:
     """The sealed registry: sealing, opening and looking up with three trustees of five, and their key ceremony."""
     from diptych.cli import bench_registry as registry
+    from diptych.cli import bench_registry_town as town
     from diptych.cli.bench_machine import describe
 
     machine = describe()
     result = registry.measure(rounds=rounds, progress=terminal.progress)
-    found = {**asdict(result), "machine": asdict(machine)}
-    terminal.emit(found, as_json=as_json, prose=lambda: typer.echo(registry.prose(result)))
+    populations = [population for population in town.POPULATIONS if population <= rows]
+    asked = town.measure(rounds=rounds, populations=populations, postgresql=postgresql, progress=terminal.progress)
+    found = {**asdict(result), **asdict(asked), "machine": asdict(machine)}
+    terminal.emit(
+        found,
+        as_json=as_json,
+        prose=lambda: typer.echo(registry.prose(result) + "\n" + town.prose(asked)),
+    )
