@@ -141,18 +141,21 @@ def test_a_policy_that_cannot_be_used_is_refused_before_anything_is_made(tmp_pat
 def test_documents_come_with_receipts_or_not_at_all(tmp_path: Path, log: LogProcesses) -> None:
     folder, url = make_issuer(tmp_path / "issuer", "--log-policy", log.policy)
     log.admit(folder / "log.pub.pem")
+    # The log does not run yet: nobody can tell how old the database is.
+    assert "(log.file.http)" in not_served(folder)
+    log.start()
     with serving(folder, url) as issuer:
         wallet = HttpWallet(url)
         approval = issuer.approve(SPECIMEN)
         tokens = wallet.redeem(approval)
-        # The log does not run yet.
+        log.end("log", signal.SIGKILL)
         proofs = wallet.proofs(2)
         answer = wallet.ask(tokens, "driving-licence", proofs)
         assert answer.status_code == 503
         assert answer.json()["error"] == "recorder.unreachable"
         assert answer.headers["retry-after"]
-        # It runs, and the same request brings the documents, by one act.
-        log.start()
+        # It runs again, and the same request brings the documents, by one act.
+        log.start("log")
         answer = wallet.ask(tokens, "driving-licence", proofs)
         assert answer.status_code == 200, answer.text
         response = wallet.parsed(answer)
@@ -170,7 +173,32 @@ def test_documents_come_with_receipts_or_not_at_all(tmp_path: Path, log: LogProc
         assert again.recorded is not None
         assert [act.counter for act in again.recorded.acts] == [0, 1]
     report = log.verified()
-    assert report["acts"] == {"issued": 2}
+    assert report["acts"] == {"issued": 2, "role_state": 1}
+
+
+def test_an_old_copy_of_the_database_is_not_served_until_it_comes_back_openly(
+    tmp_path: Path, log: LogProcesses
+) -> None:
+    folder, url = make_issuer(tmp_path / "issuer", "--log-policy", log.policy)
+    if not log.is_ready():
+        log.start()
+    log.admit(folder / "log.pub.pem")
+    log.end("log", signal.SIGTERM)
+    log.start("log")
+    with serving(folder, url):
+        pass
+    database = (folder / "issuer.sqlite").read_bytes()
+    with serving(folder, url):
+        pass
+    for path in folder.glob("issuer.sqlite*"):
+        path.unlink()
+    (folder / "issuer.sqlite").write_bytes(database)
+    said = not_served(folder)
+    assert "(role.rolled_back)" in said
+    assert "it is an old copy" in said
+    run("issuer", "restored", folder, "--yes")
+    with serving(folder, url):
+        pass
 
 
 def test_a_log_that_does_not_admit_the_issuer_gives_no_receipt(tmp_path: Path, log: LogProcesses) -> None:

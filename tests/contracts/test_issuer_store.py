@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
+    KeptState,
     OrderState,
     QueuedAct,
     RefreshGrant,
@@ -556,3 +557,16 @@ def test_enrolments_outlive_their_order_and_end_with_their_credential(reopen: Re
     assert stored(reopen()) is None
     with reopen().transaction() as state:
         assert [one.type_id for one in state.enrolments(ORDER.order_id)] == ["proof-of-age"]
+
+
+def test_the_state_in_public_is_one_and_stays(reopen: Reopen) -> None:
+    with reopen().transaction() as state:
+        assert state.kept_state() == KeptState()
+    for kept in (
+        KeptState(1, date(2026, 6, 15), is_recorded=False),
+        KeptState(2, date(2026, 6, 16), log="log.example", seen=7, is_restored=True),
+    ):
+        with reopen().transaction() as state:
+            state.keep_state(kept)
+        with reopen().transaction() as state:
+            assert state.kept_state() == kept

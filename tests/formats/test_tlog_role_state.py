@@ -8,7 +8,7 @@ import pytest
 from diptych.errors import FormatError, Refused
 from diptych.formats.tlog.act import parse_act
 from diptych.formats.tlog.entry import ActorClass, ActType, Entry
-from diptych.formats.tlog.role_state import LOOK_AHEAD, RoleState, check_not_restored
+from diptych.formats.tlog.role_state import LOOK_AHEAD, RoleState, check_not_restored, latest_state
 
 DAY = date(2026, 11, 28)
 WRITER, OTHER = hashlib.sha256(b"issuer").digest(), hashlib.sha256(b"another").digest()
@@ -32,16 +32,25 @@ def test_the_act_of_a_state_is_what_the_specification_says() -> None:
 @pytest.mark.parametrize("ahead", [1, 2, LOOK_AHEAD])
 def test_a_later_state_of_ones_own_is_recognised_whatever_its_day(ahead: int) -> None:
     later = recorded(STATE.next(ahead), DAY + timedelta(days=3 * ahead))
+    latest = latest_state(STATE, [recorded(STATE), later])
+    assert latest == STATE.next(ahead)
     with pytest.raises(Refused) as refused:
-        check_not_restored(STATE, [recorded(STATE), later])
+        check_not_restored(STATE, latest)
     assert refused.value.check == "role.rolled_back"
+
+
+def test_the_latest_of_many_is_found() -> None:
+    states = [STATE.next(ahead) for ahead in range(1, 3 * LOOK_AHEAD)]
+    assert latest_state(STATE, map(recorded, states)) == states[-1]
 
 
 def test_ones_own_past_other_roles_and_other_acts_stop_nobody() -> None:
     other = Entry(ActType.KEY_CEREMONY, DAY, ActorClass.ISSUER, bytes(32), bytes(32), bytes(32))
     states = [STATE, RoleState(ActorClass.ISSUER, WRITER, 6), RoleState(ActorClass.ISSUER, OTHER, 8)]
     states.append(RoleState(ActorClass.REGISTRY, WRITER, 8))
-    check_not_restored(STATE, [other.encode(), *map(recorded, states)])
+    latest = latest_state(STATE, [other.encode(), *map(recorded, states)])
+    assert latest == STATE
+    check_not_restored(STATE, latest)
 
 
 def test_a_state_is_a_fingerprint_and_a_count() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from diptych.app.given import token_access
 from diptych.app.listening import ADMIN_AT_ONCE, LOOPBACK, check_tls, role_tls
 from diptych.config import SETTINGS_FILE, read_issuer
-from diptych.errors import FormatError
+from diptych.errors import DiptychError, FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.acts import PublicLog
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
+    from diptych.roles.issuer.service import Issuer
+    from diptych.roles.issuer.states import PublicStates
     from diptych.roles.issuer.status_model import ListCount
 
 RECORDING_SECONDS = 10.0
@@ -203,6 +205,7 @@ class IssuerRoom:
         )
 
     def serve_issuer(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+        import contextlib
         import functools
         import os
         from datetime import UTC, datetime, timedelta
@@ -227,6 +230,7 @@ class IssuerRoom:
         catalogue = load_catalogue(settings.catalogue)
 
         open_log = _way_into_log(folder, settings)
+        open_states = _states_in_log(folder, settings)
 
         # Which key signs is looked up in each child: a new one signs from the next request on.
         keys = _issuer_keys(folder)
@@ -255,12 +259,27 @@ class IssuerRoom:
                 ),
             )
 
+        def begin() -> None:
+            """Is the database the newest? Asked of the log before anybody is answered."""
+            states = open_states(open_issuer())
+            if states is not None:
+                states.check()
+                states.count_start(datetime.now(UTC))
+                with contextlib.suppress(DiptychError):  # kept, so it waits: the chore goes on, and says why not
+                    states.record_due(datetime.now(UTC))
+
+        def record_state() -> None:
+            states = open_states(open_issuer())
+            if states is not None:
+                states.record_due(datetime.now(UTC))
+
         def sweep() -> None:
             open_issuer().sweep(datetime.now(UTC))
 
         def look_after() -> None:
             try:
                 open_issuer().record_waiting()  # first: what stands in the log by now is published below
+                record_state()
             finally:
                 sweep()  # a log that is down keeps nobody from deleting, nor lists from being published
 
@@ -280,6 +299,7 @@ class IssuerRoom:
             admin = build_admin(counters, lambda: check_ready(open_issuer), written)
             doors.append(one_request.Door(one_request.listen(LOOPBACK, settings.admin_port), admin, ADMIN_AT_ONCE))
         one_request.run_in_child(lambda: open_database(location, ROLE).dispose())  # migrates, once for all children
+        one_request.run_in_child(begin)
         one_request.run_in_child(sweep)
         one_request.run_in_child(signers.check)  # a wrong PIN is tried once here, and not once a request
         if tls is not None:
@@ -340,6 +360,29 @@ def _way_into_log(folder: Path, settings: "IssuerSettings") -> "Callable[[], Pub
         return PublicLog(recorder, policy.digest)
 
     return open_log
+
+
+def _states_in_log(folder: Path, settings: "IssuerSettings") -> "Callable[[Issuer], PublicStates | None]":
+    """Opens, for children, how far this issuer has come in its log; nothing without one."""
+    from diptych.adapters import log_writer
+    from diptych.adapters.keys import locations
+    from diptych.adapters.log_files import open_log_files
+    from diptych.protocols.recording.submission import writer_fingerprint
+    from diptych.roles.issuer.states import PublicStates
+
+    if settings.log_policy is None:
+        return lambda issuer: None
+    policy = log_writer.read_policy(settings.log_policy)
+    address, origin = log_writer.address_of(policy, settings.log), log_writer.origin_of(policy)
+
+    def open_states(issuer: "Issuer") -> PublicStates | None:
+        if issuer.log is None:
+            return None
+        signer = locations.open_signer(settings.log_key, folder, token_access())
+        writer = writer_fingerprint(signer.public_key)
+        return PublicStates(issuer.store, issuer.log.recorder, policy, origin, writer, open_log_files(address))
+
+    return open_states
 
 
 def _issuer_keys(folder: Path) -> "IssuerKeys":

@@ -18,6 +18,7 @@ _ORDERS = sa.table("orders", sa.column("order_id"), sa.column("state"), sa.colum
 _REFRESH = sa.table("refresh_grants", sa.column("order_id"), sa.column("wrap_renewal"))
 _INCIDENTS = sa.table("incidents", sa.column("order_id"), sa.column("kind"), sa.column("at"))
 
+_STATE = sa.table("public_state", sa.column("is_restored"))
 _LISTS = sa.table("status_lists", sa.column("number"), sa.column("cwt"), sa.column("jwt"), sa.column("issued_at"))
 STATUS_LISTS_APART = 1000
 
@@ -50,7 +51,8 @@ def make_void(location: Location, *, keep_renewals: bool, now: datetime) -> Void
 
     No code of before opens anything, kept renewals or not: transaction codes may have been guessed at since, and the
     tries are forgotten. Kept renewals need the wallet's token and its DPoP key; a token that was replaced since then
-    comes back with them, and an order that was made void since then does too.
+    comes back with them, and an order that was made void since then does too. What the public log shows of the time
+    since does not stop the issuer's next start.
     """
     engine = open_database(location, "issuer")
     try:
@@ -73,6 +75,7 @@ def make_void(location: Location, *, keep_renewals: bool, now: datetime) -> Void
             dead = sa.select(_ORDERS.c.order_id).where(_ORDERS.c.state == OrderState.VOID)
             connection.execute(sa.delete(_REFRESH).where(_REFRESH.c.order_id.in_(dead)))
             _begin_status_list(connection)
+            connection.execute(sa.update(_STATE).values(is_restored=True))
     finally:
         engine.dispose()
     return Voided(voided, renewable)

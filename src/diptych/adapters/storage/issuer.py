@@ -7,7 +7,7 @@ said in `roles/issuer`.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
@@ -23,6 +23,7 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
+    KeptState,
     OrderState,
     QueuedAct,
     RedeemedOrder,
@@ -112,6 +113,17 @@ _ENROLMENTS = sa.Table(
     sa.Column("revocation_id", sa.LargeBinary),
     sa.Column("valid_until", sa.BigInteger),
     sa.Column("is_revoked", sa.Boolean),
+)
+_STATE = sa.Table(
+    "public_state",
+    _METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("counter", sa.BigInteger),
+    sa.Column("day", sa.Text),
+    sa.Column("is_recorded", sa.Boolean),
+    sa.Column("log", sa.Text),
+    sa.Column("seen", sa.BigInteger),
+    sa.Column("is_restored", sa.Boolean),
 )
 
 
@@ -362,6 +374,29 @@ class _DatabaseTransaction:
             "is_revoked": enrolment.is_revoked,
         }
         self._save(_ENROLMENTS, {"order_id": enrolment.order_id, "type_id": enrolment.type_id}, values)
+
+    def kept_state(self) -> KeptState:
+        # One row, which the migration made.
+        row = self._connection.execute(sa.select(_STATE).with_for_update()).one()
+        return KeptState(
+            counter=row.counter,
+            day=date.fromisoformat(row.day),
+            is_recorded=bool(row.is_recorded),
+            log=row.log,
+            seen=row.seen,
+            is_restored=bool(row.is_restored),
+        )
+
+    def keep_state(self, kept: KeptState) -> None:
+        values = {
+            "counter": kept.counter,
+            "day": kept.day.isoformat(),
+            "is_recorded": kept.is_recorded,
+            "log": kept.log,
+            "seen": kept.seen,
+            "is_restored": kept.is_restored,
+        }
+        self._connection.execute(sa.update(_STATE).values(values))
 
     def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
         row = self._connection.execute(sa.select(_ORDERS).where(condition).with_for_update()).first()

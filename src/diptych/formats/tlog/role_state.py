@@ -43,11 +43,11 @@ class RoleState:
         return CommittedAct(act, Secret(bytes(SALT_BYTES))).entry(policy_hash=policy_hash)
 
 
-def check_not_restored(state: RoleState, entries: Iterable[bytes]) -> None:
-    """Raises `Refused` if the log's `entries` have a state of this role beyond `state`, which its database has last.
+def latest_state(state: RoleState, entries: Iterable[bytes]) -> RoleState:
+    """The role's latest state in the log's `entries`, or `state` where none is later.
 
-    Then the database is an old one, or another process of this role runs. Verifying that the entries stand in the log,
-    and are all since the state that the database knows, is the caller's (`protocols.reading.files.entries_of`).
+    Verifying that the entries stand in the log, and are all since the state that the role's database knows, is the
+    caller's (`protocols.reading.files.entries_of`).
     """
     for data in entries:
         entry = parse_entry(data)
@@ -55,8 +55,20 @@ def check_not_restored(state: RoleState, entries: Iterable[bytes]) -> None:
             continue
         for ahead in range(1, LOOK_AHEAD + 1):
             if state.next(ahead).entry(day=entry.day, policy_hash=entry.policy_hash) == entry:
-                raise Refused(
-                    "role.rolled_back",
-                    f"the public log has state {state.counter + ahead} of this {state.actor.word}, and this database "
-                    f"knows {state.counter}: it is an old copy. Restore the newest, and never run two",
-                )
+                state = state.next(ahead)
+                break
+    return state
+
+
+def check_not_restored(state: RoleState, latest: RoleState) -> None:
+    """Raises `Refused` if the log's `latest_state` is beyond `state`, which the role's database has last.
+
+    Then the database is an old one, or another process of this role runs on another.
+    """
+    if latest.counter > state.counter:
+        raise Refused(
+            "role.rolled_back",
+            f"the public log has state {latest.counter} of this {state.actor.word}, and this database knows "
+            f"{state.counter}: it is an old copy. Put the newest one back, and never run two. If there is no newer, "
+            "restore it openly, as the operator's page says",
+        )

@@ -16,6 +16,7 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
+    KeptState,
     OrderState,
     QueuedAct,
     RedeemedOrder,
@@ -39,6 +40,7 @@ class _Tables:
     batches: dict[tuple[bytes, bytes], KeptBatch] = field(default_factory=dict)
     enrolments: dict[tuple[bytes, str], Enrolment] = field(default_factory=dict)
     status: MemoryStatusBook = field(default_factory=MemoryStatusBook)
+    states: list[KeptState] = field(default_factory=lambda: [KeptState()])
 
     def copy(self) -> "_Tables":
         orders = dict(self.orders)
@@ -52,6 +54,7 @@ class _Tables:
             dict(self.batches),
             dict(self.enrolments),
             self.status.copy(orders.keys()),
+            list(self.states),
         )
 
 
@@ -194,6 +197,12 @@ class _MemoryTransaction:
 
     def save_enrolment(self, enrolment: Enrolment) -> None:
         self.tables.enrolments[enrolment.order_id, enrolment.type_id] = enrolment
+
+    def kept_state(self) -> KeptState:
+        return self.tables.states[-1]
+
+    def keep_state(self, kept: KeptState) -> None:
+        self.tables.states[:] = [kept]
 
 
 def _without_what_nothing_opens(order: StoredOrder, tables: _Tables, now: datetime) -> StoredOrder:

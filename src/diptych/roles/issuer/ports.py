@@ -15,6 +15,7 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
+    KeptState,
     QueuedAct,
     RedeemedOrder,
     RefreshGrant,
@@ -105,6 +106,14 @@ class IssuerTransaction(Protocol):
 
     def save_enrolment(self, enrolment: Enrolment) -> None:
         """Insert the enrolment, or replace the one of its order and type."""
+        ...
+
+    def kept_state(self) -> KeptState:
+        """The issuer's last state in public, this transaction's until it ends."""
+        ...
+
+    def keep_state(self, kept: KeptState) -> None:
+        """Replace it."""
         ...
 
 
