@@ -22,9 +22,9 @@ class Eavesdropping(Commands):
 
     offer = ""
 
-    def run(self, *arguments: str) -> dict[str, object]:
-        answer = super().run(*arguments)
-        if arguments[:2] == ("officer", "approve"):
+    def run(self, *arguments: str, expects: int = 0) -> dict[str, object]:
+        answer = super().run(*arguments, expects=expects)
+        if "offer" in answer:
             self.offer = str(answer["offer"])
         return answer
 

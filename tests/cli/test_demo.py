@@ -49,6 +49,38 @@ def test_a_command_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
         commands.run("officer", "approve", "nowhere.toml", "--officer", "nobody")
 
 
+ASKING = """
+import sys, json
+print("Do you agree? ", end="", file=sys.stderr, flush=True)
+typed = sys.stdin.readline().strip()
+print(json.dumps({"typed": typed}))
+sys.exit(1 if typed == "y" else 0)
+"""
+
+
+def test_a_command_that_asks_waits_for_what_is_typed(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, {}, quiet=True, program=(sys.executable, "-c", ASKING))
+    with commands.begin("wallet", "present") as question:
+        question.wait_for(b"Do you agree?")
+        assert question.process.poll() is None
+        assert question.answer("y", expects=1) == {"typed": "y"}
+    with commands.begin("wallet", "present") as question, pytest.raises(Refused, match=r"demo\.command"):
+        question.answer("y", expects=0)
+
+
+def test_a_command_that_ends_without_asking_is_told_in_its_own_words(tmp_path: Path) -> None:
+    program = (sys.executable, "-c", "import sys; sys.exit('the link is of no request')")
+    commands = Commands(tmp_path, {}, quiet=True, program=program)
+    with commands.begin("wallet", "present") as question, pytest.raises(Refused, match="the link is of no request"):
+        question.wait_for(b"Do you agree?")
+
+
+def test_a_command_that_is_never_answered_ends_with_its_block(tmp_path: Path) -> None:
+    with Commands(tmp_path, {}, quiet=True, program=(sys.executable, "-c", ASKING)).begin("wallet") as question:
+        question.wait_for(b"Do you agree?")
+    assert question.process.returncode is not None
+
+
 def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "issuer").mkdir()
     program = (sys.executable, "-c", "import sys; sys.exit('the port is taken')")

@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 
 from diptych.adapters.canary_search import search
-from diptych.cli import demo_fast, demo_log, demo_processes, demo_registry
+from diptych.cli import demo_fast, demo_log, demo_processes, demo_registry, demo_revocation
 from diptych.cli.demo_log import LogChapter, Told
 from diptych.cli.demo_processes import Commands
 from diptych.cli.demo_registry import RegistryChapter, RegistryState
@@ -53,6 +53,7 @@ class Story:
 
     issued: list[Issued]
     proofs: list[Proof]
+    revoked_refused: bool
     verifier_stored: list[dict[str, object]]
     canaries: list[str]
     canaries_found: int
@@ -62,9 +63,9 @@ class Story:
 
     @property
     def holds(self) -> bool:
-        """Everything was issued in public and accepted, and no server file holds anything of the citizen."""
+        """Issued in public, accepted, refused once revoked; and no server file holds anything of the citizen."""
         is_done = bool(self.issued) and all(proof.accepted for proof in self.proofs) and self.public.holds
-        return is_done and self.registry.holds and self.canaries_found == 0
+        return is_done and self.revoked_refused and self.registry.holds and self.canaries_found == 0
 
 
 def play(root: Path, *, once: bool, as_json: bool) -> None:
@@ -134,6 +135,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     proofs += [_prove(commands, policy) for policy in demo_fast.QUERIES]
     went = registry.go_on(approval)
     is_erased = registry.erase(approval)
+    revoked_refused = demo_revocation.is_refused_once_revoked(commands, str(approval["order"]))
     told = log.tell(stops=once)
 
     commands.say("Now for what is left on the servers: every file is searched for the citizen.")
@@ -141,6 +143,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     return Story(
         issued=[Issued(str(one["document"]), str(one["format"]), int(str(one["copies"]))) for one in _rows(held)],
         proofs=proofs,
+        revoked_refused=revoked_refused,
         verifier_stored=_all_rows(root / "verifier" / "verifier.db"),
         canaries=canaries,
         canaries_found=len(search(servers, canaries)),
@@ -252,7 +255,10 @@ def _show(story: Story) -> None:
             f"{proof.verify_ms / 1000:.2f} s",
             f"{proof.bytes / 1000:.0f} kB",
         )
-    console.print(issued, proofs, "What the verifier kept, all of it:", sep="\n")
+    console.print(issued, proofs)
+    seen = "was refused" if story.revoked_refused else "was [red]not[/red] refused"
+    console.print(f"Once the licence was revoked, in the next epoch, the same answer {seen}.\n")
+    console.print("What the verifier kept, all of it:")
     for row in story.verifier_stored:
         console.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), highlight=False)
     console.print()

@@ -69,6 +69,41 @@ class Server:
 
 
 @dataclass
+class Question:
+    """A command that runs, and waits at some moment for what its user types. It ends with its block."""
+
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes]
+    told: bytes = field(init=False, default=b"")
+
+    def __enter__(self) -> "Question":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self.process:  # which closes its pipes
+            if self.process.poll() is None:
+                self.process.kill()
+
+    def wait_for(self, prompt: bytes) -> None:
+        """Read what it tells until it asks; `Refused` with its own words if it ends instead."""
+        assert self.process.stderr is not None
+        while prompt not in self.told:
+            piece = os.read(self.process.stderr.fileno(), 4096)
+            if not piece:
+                self._finish(b"", expects=None)
+            self.told += piece
+
+    def answer(self, typed: str, *, expects: int) -> dict[str, object]:
+        """Type one line. Its JSON answer, as of `Commands.run`."""
+        return self._finish(typed.encode() + b"\n", expects)
+
+    def _finish(self, typed: bytes, expects: int | None) -> dict[str, object]:
+        said, told = self.process.communicate(typed, timeout=COMMAND_SECONDS)
+        done = subprocess.CompletedProcess(self.process.args, self.process.returncode, said, self.told + told)
+        return _answer_of(self.arguments, done, expects)
+
+
+@dataclass
 class Commands:
     """The `diptych` command, run as processes of their own inside the demo's folder."""
 
@@ -102,16 +137,21 @@ class Commands:
             timeout=COMMAND_SECONDS,
             check=False,
         )
-        answer = json.loads(done.stdout) if done.stdout.strip() else {}
-        if done.returncode != expects:
-            error = answer.get("error", {})
-            last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-            raise Refused(
-                str(error.get("check", "demo.command")),
-                f"diptych {' '.join(arguments[:2])} failed: {error.get('message', last_line)}",
-            )
-        assert isinstance(answer, dict)
-        return answer
+        return _answer_of(arguments, done, expects)
+
+    def begin(self, *arguments: str) -> "Question":
+        """A command that asks its user something before it goes on."""
+        if not self.quiet:
+            progress("  $ diptych " + " ".join(_short(argument) for argument in arguments))
+        process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+            [*self.program, *arguments, "--json"],
+            cwd=self.root,
+            env=self._environment(self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        return Question(arguments, process)
 
     def serve(
         self,
@@ -184,6 +224,22 @@ class Commands:
             server.terminate()
         for server in self.servers.values():
             _end(server)
+
+
+def _answer_of(
+    arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]", expects: int | None
+) -> dict[str, object]:
+    """The JSON answer of a command that ended; `Refused` with its own words unless it did so as expected."""
+    answer = json.loads(done.stdout) if done.stdout.strip() else {}
+    if done.returncode != expects:
+        error = answer.get("error", {})
+        last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+        raise Refused(
+            str(error.get("check", "demo.command")),
+            f"diptych {' '.join(arguments[:2])} failed: {error.get('message', last_line)}",
+        )
+    assert isinstance(answer, dict)
+    return answer
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
