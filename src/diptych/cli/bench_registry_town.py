@@ -106,8 +106,11 @@ def measure(*, rounds: int, populations: Sequence[int], postgresql: str | None, 
     if postgresql is None:
         progress(WITHOUT_POSTGRESQL)
     else:
-        with _town(postgresql, progress) as town:
-            counted[POSTGRESQL] = town.grow(populations, rounds, progress)
+        try:
+            with _town(postgresql, progress) as town:
+                counted[POSTGRESQL] = town.grow(populations, rounds, progress)
+        except DiptychError as error:  # what was measured on SQLite is not lost for it
+            progress(f"PostgreSQL is not measured: {error.check}: {error.message}")
     by_database = {name: counted.get(name) for name in (SQLITE, POSTGRESQL)}
     whole, index = (
         {
