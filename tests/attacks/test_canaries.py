@@ -14,6 +14,7 @@ from diptych.cli import demo
 from diptych.cli.demo_processes import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(900)
 ENVIRONMENT = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE, "PYTHONPATH": str(ROOT)}
 
 
