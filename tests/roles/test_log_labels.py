@@ -133,6 +133,33 @@ def test_acts_of_the_day_are_found_tomorrow_and_a_receipt_of_today_is_no_contrad
     assert found_in(world, start=ERIKA.at(2)).acts == found.acts[2:]
 
 
+@dataclass
+class Slow(Reading):
+    """A wallet that is slower than the log: days close between the head that it reads and the shards."""
+
+    days: int
+
+    def read(self, path: str, *, max_bytes: int) -> bytes | None:
+        data = super().read(path, max_bytes=max_bytes)
+        if path == LATEST and self.days:
+            self.days -= 1
+            self.world.close_day()
+            self.world.close_day()
+        return data
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_wallet_slower_than_two_days_reads_again_and_says_so_when_it_never_catches_up(whole: bool) -> None:
+    world, _ = town()
+    world.close_day()
+    slow = Slow(world, [], 1)
+    found = find_acts(slow, start=ERIKA, policy=POLICY, last=None, whole=whole)
+    assert (found.next_counter, slow.asked.count(LATEST)) == (3, 2)
+    slow.days = 99
+    with pytest.raises(Unavailable, match="faster than they are read"):
+        find_acts(slow, start=ERIKA, policy=POLICY, last=None, whole=whole)
+
+
 def test_a_label_under_which_two_acts_stand_shows_both() -> None:
     world, _ = town()
     world.append(about(ERIKA.at(1), ActType.SUSPENDED, salt=7))

@@ -20,6 +20,8 @@ from diptych.formats.tlog.tile import Tile
 CHECKPOINT = "checkpoint"
 TILE_BYTES = tiles.WIDTH * tree.HASH_BYTES
 
+ABSENT = "tlog.file.absent"
+
 
 class LogFiles(Protocol):
     """The static files of one log, by path below its prefix. Nothing in them is trusted."""
@@ -50,7 +52,7 @@ def read_file(files: LogFiles, path: str, *, max_bytes: int) -> bytes:
     """The file; `VerificationError` where it is missing."""
     data = files.read(path, max_bytes=max_bytes)
     if data is None:
-        raise VerificationError("tlog.file.absent", f"{path} is missing")
+        raise VerificationError(ABSENT, f"{path} is missing")
     return data
 
 
@@ -68,7 +70,7 @@ def read_tile(files: LogFiles, tile: Tile) -> tuple[Tile, bytes]:
         data = files.read(held.path, max_bytes=max_bytes)
         if data is not None:
             return held, data
-    raise VerificationError("tlog.file.absent", f"{tile.path} is missing")
+    raise VerificationError(ABSENT, f"{tile.path} is missing")
 
 
 def read_bundle(files: LogFiles, bundle: Tile) -> tuple[bytes, ...]:

@@ -39,6 +39,7 @@ from diptych.formats.tlog.label_tree import (
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint
 from diptych.formats.tlog.proof import LogProof, build_receipt, verify_receipt
 from diptych.protocols.reading.files import (
+    ABSENT,
     Contradicted,
     LogFiles,
     check_goes_on,
@@ -46,6 +47,8 @@ from diptych.protocols.reading.files import (
     read_checkpoint,
     read_file,
 )
+
+TREES_TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,37 @@ def find_acts(
     2. For each label: its entries with their proofs, until one is proven absent.
     3. The `receipts` that were kept: each whose entry the tree covers is under its label in the tree.
 
+    A log keeps the files of its last two trees only: where one is gone and the log has a later tree meanwhile, all of
+    it is done again with that one.
+
     Raises `Contradicted` where the log contradicts itself, with evidence; `VerificationError` or `FormatError` where
-    the files do not hold; `Unavailable` where they cannot be read, or no day was closed yet. With `whole` all files are
-    read instead of a few, so that whoever serves them learns nothing.
+    the files do not hold; `Unavailable` where they cannot be read, no day was closed yet, or days close faster than
+    they are read. With `whole` all files are read instead of a few, so that whoever serves them learns nothing.
     """
     # 1.
     found = read_label_tree(files, policy=policy)
+    for _ in range(TREES_TRIED):
+        try:
+            return _find_in(found, files, start=start, policy=policy, last=last, receipts=receipts, whole=whole)
+        except VerificationError as error:
+            later = read_label_tree(files, policy=policy) if error.check == ABSENT else found
+            if later.index <= found.index:
+                raise
+            found = later
+    raise Unavailable("tlog.label_tree.slow", "the log closes its days faster than they are read here: try again")
+
+
+def _find_in(
+    found: VerifiedLabelTree,
+    files: LogFiles,
+    *,
+    start: ChainElement,
+    policy: Policy,
+    last: SignedCheckpoint | None,
+    receipts: Sequence[LogProof],
+    whole: bool,
+) -> Findings:
+    """`find_acts` in one label tree."""
     now = read_checkpoint(files, policy=policy)
     check_goes_on(files, before=found.head.receipt.checkpoint, now=now, policy=policy)
     if last is not None:
