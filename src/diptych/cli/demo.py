@@ -263,6 +263,7 @@ def _show(story: Story) -> None:
         console.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), highlight=False)
     console.print()
     demo_log.show(story.public, console)
+    demo_registry.show(story.registry, console)
     console.print(
         f"\nSearched for {len(story.canaries)} planted values in {' and '.join(story.server_paths)}: "
         f"[bold]{story.canaries_found} found[/bold]."

@@ -6,10 +6,14 @@ The story around it is `demo`; the log that everything stands in is `demo_log`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diptych.cli.demo_log import Told
 from diptych.cli.demo_processes import Commands, Server
 from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 THRESHOLD = 3
 TRUSTEES = ("Notaries", "Auditors", "University", "Ombudsman", "Archives")
@@ -116,6 +120,20 @@ def state_of(enrolled: dict[str, object], went: tuple[bool, bool], told: Told, *
     seen = "opened" in proven
     is_erased = is_erased and proven.count("mask_deleted") == len(TRUSTEES)
     return RegistryState(bool(enrolled.get("enrolled")), is_noticed, is_opened, seen, is_erased)
+
+
+def show(state: RegistryState, console: "Console") -> None:
+    """The chapter for a person at a terminal."""
+    console.print("\nThe sealed registry:")
+    seen = (
+        ("a person was enrolled under two keys and a quorum", state.enrolled),
+        ("the same person at another counter was noticed", state.duplicate_found),
+        ("an officer with cause opened the record", state.opened),
+        ("the citizen saw the opening in the public log", state.opening_seen_by_citizen),
+        ("the record was erased, and opens and is found no more", state.erased),
+    )
+    for what, is_so in seen:
+        console.print(f"  {what}: {'yes' if is_so else '[red]no[/red]'}", highlight=False)
 
 
 def write_person(folder: Path, *, family_name: str, given_names: Sequence[str]) -> None:
