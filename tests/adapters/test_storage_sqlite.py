@@ -310,7 +310,7 @@ def run_to_end(working: Generator[int, None, str]) -> str:
 
 def test_a_disk_that_is_full_at_any_size_keeps_whole_transactions(template: Path) -> None:
     said = set()
-    for limit in range(0, 160 * 1024, 8 * 1024):
+    for limit in range(0, 320 * 1024, 16 * 1024):
         path = copy(template, f"full-{limit}")
         words = run_to_end(work(path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))))
         check(path, words, may_be_one_more=False)

@@ -306,7 +306,8 @@ def test_the_link_is_a_picture_too(server: Server) -> None:
 
 def test_policies_and_health_are_public(server: Server) -> None:
     found = server.client.get("/policies").json()["policies"]
-    assert {policy["id"] for policy in found} == {"over_18", "drive_category_b", "resident", "identity_name"}
+    longfellow = {"over_18", "drive_category_b", "resident", "identity_name"}
+    assert {policy["id"] for policy in found} == longfellow | {"age_on_the_day", "licence_stands", "same_customer"}
     assert all(policy["name"]["fr"] and policy["purpose"]["en"] for policy in found)
     assert server.client.get("/health").json() == {"status": "ok"}
     assert server.client.get("/ready").json() == {"status": "ok"}
@@ -338,7 +339,7 @@ def test_a_bug_says_nothing(server: Server, capfd: pytest.CaptureFixture[str]) -
 
 def test_a_relying_party_tells_kinds_of_failure_apart() -> None:
     def answering(status: int, body: bytes) -> RelyingParty:
-        transport = httpx.MockTransport(lambda request: httpx.Response(status, content=body))
+        transport = httpx.MockTransport(lambda request: httpx.Response(status, stream=httpx.ByteStream(body)))
         return RelyingParty(URL, key=KEY, transport=transport)
 
     def failing(request: httpx.Request) -> httpx.Response:
