@@ -40,8 +40,8 @@ def test_nobody_else_can_read_the_folder_or_a_key_in_it(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     keys = [*folder.rglob("*.key.pem"), *folder.rglob("*.key")]
     types = load_catalogue().types.values()
-    # of the root, requests, epochs and nonces; a signer for each type; one more for each that the fast suite signs
-    assert len(keys) == 4 + len(types) + sum(one.layout is not None for one in types)
+    # root, requests, epochs, status lists, nonces; a signer for each type; one more for each that the fast suite signs
+    assert len(keys) == 5 + len(types) + sum(one.layout is not None for one in types)
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
 
 
