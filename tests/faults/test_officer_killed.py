@@ -80,5 +80,5 @@ def redeem(town: Town, link: str, tx_code: str) -> None:
 
     offer = parse_offer(link)
     wallet = HttpWallet(town.issuer.url)
-    approval = Approval(offer, Secret(tx_code.encode()), offer.configuration_ids, (), None)  # type: ignore[arg-type]
+    approval = Approval(b"", offer, Secret(tx_code.encode()), offer.configuration_ids, (), None)  # type: ignore[arg-type]
     wallet.obtain(wallet.redeem(approval), "proof-of-age")
