@@ -93,6 +93,16 @@ def test_two_liars_and_silent_trustees_are_named_and_stop_nobody(town: OfficerTo
     assert set(opened.named) == {1, 4}
 
 
+def test_an_officer_who_is_too_new_is_told_to_try_later(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.officer_signer = generate_signer()
+    town.admit(town.officer_signer)
+    with pytest.raises(Unavailable, match=r"lookup\.too_few.*try later"):
+        find(town)
+    with pytest.raises(Refused, match=r"opening\.refused.*try later"):
+        read(town, enrolled.record_id)
+
+
 def test_below_the_quorum_nothing_opens_and_that_is_public_too(town: OfficerTown) -> None:
     enrolled = enrol(town)
     town.holders.down = {1, 2, 3}

@@ -4,6 +4,7 @@ Every message names its ceremony and its sender; that it is the sender's is left
 broadcast: what is for one receiver alone is sealed to it within.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -30,7 +31,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True)
-class Message:
+class Message(ABC):
     """What all messages have: `ceremony` is the ceremony's id (32 bytes), `sender` its index."""
 
     ceremony: bytes
@@ -42,8 +43,8 @@ class Message:
         """The exact inverse of `parse_message`."""
         return bytes([VERSION, self.kind]) + self.ceremony + bytes([self.sender]) + self._body()
 
-    def _body(self) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _body(self) -> bytes: ...
 
 
 @dataclass(frozen=True)

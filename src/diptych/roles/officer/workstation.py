@@ -71,6 +71,7 @@ from diptych.roles.officer.counter import Enrolled, Erased, Found, Read, Reason
 from diptych.roles.officer.ports import Answers, History, RegistryLine
 
 REQUEST_LIFETIME = timedelta(hours=1)
+_WAITING = "officer.waiting"
 
 
 @dataclass(frozen=True)
@@ -456,7 +457,8 @@ def _too_few(named: Mapping[int, str], trustees: TrusteeSet) -> Unavailable:
 
 def _names(named: Mapping[int, str], trustees: TrusteeSet) -> str:
     names = {AGENCY_INDEX: "the agency"} | {trustee.index: trustee.name for trustee in trustees.trustees}
-    return ", ".join(f"{names.get(index, index)} ({check})" for index, check in sorted(named.items())) or "no answer"
+    said = ", ".join(f"{names.get(index, index)} ({check})" for index, check in sorted(named.items())) or "no answer"
+    return f"{said}. A new officer waits for as long as they want: try later" if _WAITING in named.values() else said
 
 
 def _indices(trustees: TrusteeSet) -> list[int]:
