@@ -6,14 +6,13 @@ waiting.cbor                       an attestation that is on its way: for the au
 attestation.cbor                   the last one, with the act that published it
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from diptych.adapters import log_writer
+from diptych.adapters.founding import founded
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
-from diptych.errors import Conflict, FormatError, Unavailable
+from diptych.errors import FormatError, Unavailable
 from diptych.formats import cbor
 from diptych.formats.cbor import as_bytes
 from diptych.formats.cose.statement import as_members
@@ -42,21 +41,12 @@ def create(
 
     `settings` are the settings file's name and text, to which the keys' and the log's places are added.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "auditor") as beside:
         location, signer = locations.make_signer(key, beside, access, file_name=KEY, label="diptych-auditor")
         file.write_public_key(beside / PUBLIC_KEY, signer.public_key)
         lines = log_writer.settings_text(key=location)
         lines += log_writer.join(beside, log_policy, url=log_url, key=key, key_file=LOG_KEY, access=access)
         (beside / settings[0]).write_text(settings[1] + lines, encoding="utf-8")
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("auditor.exists", "that folder is not empty: give the auditor one of its own") from error
-        raise Unavailable("auditor.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 class BookFiles:

@@ -8,14 +8,13 @@ emergencies/*.txt               orders to be approved again after a key was lost
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from diptych.adapters import issuer_keys, log_writer
+from diptych.adapters.founding import founded
 from diptych.adapters.issuer_keys import IssuerKeys
 from diptych.adapters.keys import file
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
@@ -60,22 +59,13 @@ def create(
     `settings` is the settings file's name and text; `key` a `pkcs11:` URI where the signers' keys are to be in a token;
     `log` None for an issuer that is to work without one.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "issuer") as beside:
         keys = IssuerKeys(beside, url, catalogue, access)
         _fill(beside, keys, country=country, key=key, now=now, entropy=entropy)
         for officer in officers:
             add_officer(beside, officer)
         about_log = _join(beside, log, key=key, access=access)
         (beside / settings[0]).write_text(settings[1] + about_log, encoding="utf-8")
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("issuer.exists", "that folder is not empty: give the issuer a folder of its own") from error
-        raise Unavailable("issuer.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def join_log(folder: Path, settings_file: str, log: JoinedLog | None, *, key: str | None, access: TokenAccess) -> None:

@@ -15,12 +15,11 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from diptych.adapters.founding import founded
 from diptych.adapters.keys import file
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.log_signing import SEED_BYTES, SeedSigner
@@ -240,18 +239,9 @@ def _key_files(folder: Path) -> Sequence[Path]:
 
 
 def _create(folder: Path, settings: tuple[str, str], fill: Callable[[Path], None]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "log") as beside:
         fill(beside)
         (beside / settings[0]).write_text(settings[1], encoding="utf-8")
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("log.exists", "that folder is not empty: give it a folder of its own") from error
-        raise Unavailable("log.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def settings_text(**values: object) -> str:

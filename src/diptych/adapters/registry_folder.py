@@ -9,12 +9,11 @@ policy.toml                    what the key service asks before it answers
 log.policy  log.key.pem        the log, and the key that records in it: see `log_writer`
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.adapters import log_writer, trustee_folder
+from diptych.adapters.founding import founded
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
 from diptych.crypto import hpke
@@ -22,7 +21,7 @@ from diptych.crypto.entropy import Entropy
 from diptych.crypto.hpke import HybridRecipient
 from diptych.crypto.lookup_prf import PEPPER_BYTES
 from diptych.crypto.signing import Signer, fingerprint
-from diptych.errors import Conflict, FormatError, Unavailable
+from diptych.errors import FormatError, Unavailable
 from diptych.formats import base64url
 from diptych.formats.strict_toml import only, parse_table
 from diptych.formats.tlog.policy import Policy
@@ -54,9 +53,7 @@ def create(
 
     `settings` are the settings file's name and text, to which the keys' and the log's places are added.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "registry") as beside:
         places, lines = {"agency_key": (AGENCY_KEY, "agency"), "service_key": (SERVICE_KEY, "service")}, ""
         for setting, (name, label) in places.items():
             location, signer = locations.make_signer(
@@ -74,13 +71,6 @@ def create(
         lines += log_writer.join(beside, log_policy, url=log_url, key=key, key_file=LOG_KEY, access=access)
         (beside / settings[0]).write_text(settings[1] + lines, encoding="utf-8")
         read_policy(beside, log_policy)
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("registry.exists", "that folder is not empty: give the registry one of its own") from error
-        raise Unavailable("registry.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def read_policy(folder: Path, log: Policy) -> RegistryPolicy:

@@ -9,18 +9,17 @@ months/                              the keys of its months: see `month_keys`
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from diptych.adapters.founding import founded
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
 from diptych.crypto import hpke
 from diptych.crypto.hpke import HybridRecipient
 from diptych.crypto.signing import PublicKey, Signer, encode_public_key, fingerprint, parse_public_key
-from diptych.errors import Conflict, FormatError, Unavailable
+from diptych.errors import FormatError, Unavailable
 from diptych.formats import base64url, strict_json
 from diptych.formats.strict_toml import only, parse_table
 from diptych.formats.tlog.policy import parse_policy
@@ -126,9 +125,7 @@ def create(
     `settings` are the settings file's name and text, to which the key's place is added.
     """
     parse_policy(log_policy)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "trustee") as beside:
         location, signer = locations.make_signer(key, beside, access, file_name=KEY, label="diptych-trustee")
         recipient = hpke.generate_recipient()
         write_secret(beside / RECIPIENT, recipient.seeds())
@@ -142,13 +139,6 @@ def create(
         for settings_name, text in settings.items():
             (beside / settings_name).write_text(text + f'key = "{location}"\n', encoding="utf-8")
         read_policy(beside)
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("trustee.exists", "that folder is not empty: give the trustee one of its own") from error
-        raise Unavailable("trustee.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return card
 
 

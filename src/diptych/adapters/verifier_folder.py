@@ -15,7 +15,6 @@ verifier-trust.json             what wallets take in order to believe those two
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,13 +24,14 @@ from threading import Thread
 from time import sleep
 
 from diptych.adapters import verifier_keys
+from diptych.adapters.founding import founded
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
 from diptych.adapters.policy_files import PACKAGED, load_policies
 from diptych.adapters.verifier_keys import PartyFiles
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.signing import generate_signer
-from diptych.errors import Conflict, DiptychError, FormatError, Unavailable
+from diptych.errors import DiptychError, FormatError, Unavailable
 from diptych.formats import base64url
 from diptych.formats.mdoc.trust import IssuerTrust, check_succeeds, parse_trust
 from diptych.formats.x509 import profiles
@@ -90,20 +90,11 @@ def create(
     is to be in a token.
     """
     parse_trust(trust)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # mode 0700
-    try:
+    with founded(folder, "verifier") as beside:
         keys = (key, access or TokenAccess())
         _fill(beside, keys, name=name, country=country, now=now, entropy=entropy)
         (beside / TRUST).write_bytes(trust)
         (beside / settings[0]).write_text(settings[1], encoding="utf-8")
-        beside.rename(folder)  # replaces an empty folder, and nothing else
-    except OSError as error:
-        if folder.exists():
-            raise Conflict("verifier.exists", "that folder is not empty: give the verifier one of its own") from error
-        raise Unavailable("verifier.folder", f"the folder cannot be made: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def register(folder: Path, *, now: datetime) -> Registration:
