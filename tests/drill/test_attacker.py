@@ -76,6 +76,14 @@ def test_messages_with_something_that_no_third_has_are_linked_and_others_are_not
     assert recognised(fresh, list(key.items())) == 0
 
 
+def test_one_salt_is_a_link_and_the_first_bytes_of_a_length_are_none() -> None:
+    salt = {person: os.urandom(16) for person in (1, 2)}
+    salted = [(person, os.urandom(64) + salt[person] + os.urandom(64)) for person in (1, 1, 2, 2)]
+    assert linked(salted) == 4
+    lengths = [(1, b"\x05\x82"), (1, b"\x05\x82"), (2, b"\x05\x81"), (2, b"\x05\x80")]
+    assert linked([(person, b"a format's own bytes" + size + os.urandom(64)) for person, size in lengths]) == 0
+
+
 def test_what_every_message_has_names_nobody_though_it_stand_in_one_persons_documents() -> None:
     same_day = b"signed on 2026-11-28T00:00:00Z"
     messages = [(person, same_day + os.urandom(64)) for person in (1, 1, 2, 2)]
