@@ -9,7 +9,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -295,21 +295,29 @@ def test_a_role_answers_in_any_state_as_it_says_it_does(role: str) -> None:
 
 
 def test_a_verifier_can_be_walked_along_the_links_that_it_describes() -> None:
+    """Each walk meets a verifier of its own: Hypothesis replays walks, and must find the same answers."""
     statuses: Counter[int] = Counter()
-    with described("verifier") as (schema, found, url), _session() as session:
+    with described("verifier") as (schema, _, _), _session() as session:
 
         class Walk(schema.as_state_machine()):  # type: ignore[misc]  # schemathesis makes the class
+            def setup(self) -> None:
+                self.found, self.verifier = Verifier(), ExitStack()
+                self.url = self.verifier.enter_context(serving(self.found.build))
+
+            def teardown(self) -> None:
+                self.verifier.close()
+
             def before_call(self, case: Case) -> None:
                 case.query.pop("wait", None)
                 if case.path == "/presentations" or random.random() < MENDED:
-                    found.mend(case)
+                    self.found.mend(case)
 
             def get_call_kwargs(self, case: Case) -> dict[str, object]:
-                return {"base_url": url, "session": session}
+                return {"base_url": self.url, "session": session}
 
             def after_call(self, answer: Response, case: Case) -> None:
                 statuses[answer.status_code] += 1
-                found.look(case, answer)
+                self.found.look(case, answer)
 
             def validate_response(self, answer: Response, case: Case, **_: object) -> None:
                 case.validate_response(answer, excluded_checks=UNTRUE)
