@@ -1,4 +1,4 @@
-"""One scene a file: a town of forty, built only as far as its attacks need it, and left when they are done."""
+"""One scene for all positions, as in a drill: a town of forty, built only as far as its attacks need it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from diptych.drill.town.people import build_town
 POPULATION = 40
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with Scene(tmp_path_factory.mktemp("drill"), build_town(POPULATION), House(), lambda line: None) as found:
         yield found
