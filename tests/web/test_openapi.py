@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 import httpx
@@ -53,6 +54,8 @@ from diptych.web.issuer.server import build_server as build_issuer
 from diptych.web.log.page import LogPage
 from diptych.web.log.pool import Pool
 from diptych.web.log.server import build_server as build_log
+from diptych.web.registry.openapi import MEDIA_TYPE as TO_REGISTRY
+from diptych.web.trustee.openapi import MEDIA_TYPE as TO_TRUSTEE
 from diptych.web.verifier.server import build_server as build_verifier
 from diptych.web.witness.server import build_server as build_witness
 from tests import verifying
@@ -62,6 +65,7 @@ from tests.issuing import Town as IssuerTown
 from tests.log_world import World, entry
 from tests.protocols import openid4vp_parties as parties
 from tests.serving import serving
+from tests.web.registry_parties import Registry, Trustee
 
 EXAMPLES = 25
 STORIES, STEPS = 12, 12
@@ -74,7 +78,7 @@ QUIET = settings(
     deadline=None, database=None, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck)
 )
 BYTES = st.binary(max_size=2000)
-for name in (ORDER, STANDING, submission.MEDIA_TYPE):
+for name in (ORDER, STANDING, submission.MEDIA_TYPE, TO_REGISTRY, TO_TRUSTEE):
     media_type(name, BYTES)
 media_type("application/jwt", st.text(max_size=200).map(str.encode))
 
@@ -243,11 +247,19 @@ class Witness:
         """Nothing that comes is needed later."""
 
 
-ROLES = {"issuer": Issuer, "verifier": Verifier, "log": Log, "witness": Witness}
+ROLES = {
+    "issuer": Issuer,
+    "verifier": Verifier,
+    "log": Log,
+    "witness": Witness,
+    "registry": Registry,
+    "trustee": Trustee,
+}
+Party: TypeAlias = Issuer | Verifier | Log | Witness | Registry | Trustee
 
 
 @contextmanager
-def described(role: str) -> Iterator[tuple[BaseSchema, "Issuer | Verifier | Log | Witness", str]]:
+def described(role: str) -> Iterator[tuple[BaseSchema, Party, str]]:
     """A role that is served, and what it says of itself."""
     found = ROLES[role]()
     with serving(found.build) as url:
@@ -294,6 +306,18 @@ def test_a_role_answers_in_any_state_as_it_says_it_does(role: str) -> None:
     assert any(status >= 400 for status in statuses), "nothing was refused"
 
 
+@pytest.mark.parametrize("role", ["registry", "trustee"])
+def test_what_is_true_is_done_wherever_it_is_said(role: str) -> None:
+    with described(role) as (schema, found, url), _session() as session:
+        operations = [result.ok() for result in schema.get_all_operations()]
+        for operation in (one for one in operations if one.method == "post"):
+            case = operation.Case(media_type=operation.get_request_payload_content_types()[0])
+            found.mend(case)
+            answer = case.call(base_url=url, session=session)
+            case.validate_response(answer)
+            assert answer.status_code in (200, 204), operation.path
+
+
 def test_a_verifier_can_be_walked_along_the_links_that_it_describes() -> None:
     """Each walk meets a verifier of its own: Hypothesis replays walks, and must find the same answers."""
     statuses: Counter[int] = Counter()
@@ -326,7 +350,7 @@ def test_a_verifier_can_be_walked_along_the_links_that_it_describes() -> None:
     assert {200, 201} <= set(statuses)
 
 
-def _act(case: Case, found: "Issuer | Verifier | Log | Witness", url: str, session: requests.Session) -> int:
+def _act(case: Case, found: Party, url: str, session: requests.Session) -> int:
     case.query.pop("wait", None)  # nobody answers meanwhile
     if random.random() < MENDED:
         found.mend(case)

@@ -20,10 +20,10 @@ from diptych.roles.registry.service import Registry
 from diptych.web import errors
 from diptych.web.admin import alive
 from diptych.web.bodies import absent, body_in_time, done
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
-
-MEDIA_TYPE = "application/vnd.diptych.registry+cbor"
-MAX_BODY_BYTES = 128 * 1024
+from diptych.web.registry import openapi
+from diptych.web.registry.openapi import MAX_BODY_BYTES, MEDIA_TYPE
 
 _LABEL = re.compile(r"[0-9a-f]{64}")
 
@@ -40,26 +40,26 @@ def build_server(
     application = FastAPI(title="Diptych registry", version=diptych.__version__, docs_url=None, redoc_url=None)
     errors.install(application, journal)
     endpoints = _Endpoints(registry, clock, entropy, on_change)
-    for path, method, handler, summary in (
-        ("/tags", "POST", endpoints.tags, "The records under looked-up values, every hit logged first"),
-        ("/enrolments", "POST", endpoints.enrolments, "Store a record or a new version of one"),
-        ("/records", "POST", endpoints.records, "A record, sealed as it is"),
-        ("/requests", "POST", endpoints.requests, "Make an opening request public"),
-        ("/outcomes", "POST", endpoints.outcomes, "How an opening ended"),
-        ("/erasures", "POST", endpoints.erasures, "Erase a record whose masks enough trustees deleted"),
-        ("/erasure-orders", "POST", endpoints.erasure_orders, "The order on which a record was erased"),
-        ("/trustee-set", "GET", endpoints.trustee_set, "The trustee set, and the act that published it"),
-        ("/acts/{label}", "GET", endpoints.act, "An act, sealed for its citizen"),
-        ("/checkpoint", "GET", endpoints.kept_checkpoint, "The last checkpoint that the key service accepted"),
-        ("/openings", "POST", endpoints.openings, "A public request for the agency's half"),
-        ("/officers", "POST", endpoints.officers, "An officer's certificate, and the act that published it"),
-        ("/revocations", "POST", endpoints.revocations, "The end of an officer's key"),
-        ("/attestations", "POST", endpoints.attestations, "An audit attestation, and the act that published it"),
-        ("/disclosures", "POST", endpoints.disclosures, "A deferred opening was disclosed"),
-        ("/health", "GET", endpoints.health, "Alive"),
-        ("/ready", "GET", endpoints.ready, "Able to work"),
+    for path, method, handler, description in (
+        ("/tags", "POST", endpoints.tags, openapi.TAGS),
+        ("/enrolments", "POST", endpoints.enrolments, openapi.ENROLMENTS),
+        ("/records", "POST", endpoints.records, openapi.RECORDS),
+        ("/requests", "POST", endpoints.requests, openapi.REQUESTS),
+        ("/outcomes", "POST", endpoints.outcomes, openapi.OUTCOMES),
+        ("/erasures", "POST", endpoints.erasures, openapi.ERASURES),
+        ("/erasure-orders", "POST", endpoints.erasure_orders, openapi.ERASURE_ORDERS),
+        ("/trustee-set", "GET", endpoints.trustee_set, openapi.TRUSTEE_SET),
+        ("/acts/{label}", "GET", endpoints.act, openapi.ACT),
+        ("/checkpoint", "GET", endpoints.kept_checkpoint, openapi.CHECKPOINT),
+        ("/openings", "POST", endpoints.openings, openapi.OPENINGS),
+        ("/officers", "POST", endpoints.officers, openapi.OFFICERS),
+        ("/revocations", "POST", endpoints.revocations, openapi.REVOCATIONS),
+        ("/attestations", "POST", endpoints.attestations, openapi.ATTESTATIONS),
+        ("/disclosures", "POST", endpoints.disclosures, openapi.DISCLOSURES),
+        ("/health", "GET", endpoints.health, openapi.HEALTH),
+        ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
-        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+        add_endpoint(application, path, method, handler, description)
     return application
 
 

@@ -18,10 +18,10 @@ from diptych.roles.trustee.service import MAX_BODY_BYTES, Trustee
 from diptych.web import errors
 from diptych.web.admin import JSON, alive
 from diptych.web.bodies import absent, body_in_time, done
+from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE
-
-MEDIA_TYPE = "application/vnd.diptych.trustee+cbor"
-MAX_SET_BYTES = 4 * 1024 * 1024
+from diptych.web.trustee import openapi
+from diptych.web.trustee.openapi import MAX_SET_BYTES, MEDIA_TYPE
 
 
 def build_server(trustee: Trustee, *, clock: Callable[[], datetime], entropy: Entropy, journal: Journal) -> FastAPI:
@@ -29,25 +29,25 @@ def build_server(trustee: Trustee, *, clock: Callable[[], datetime], entropy: En
     application = FastAPI(title="Diptych trustee", version=diptych.__version__, docs_url=None, redoc_url=None)
     errors.install(application, journal)
     endpoints = _Endpoints(trustee, clock, entropy)
-    for path, method, handler, summary in (
-        ("/trustee", "GET", endpoints.trustee, "Who this is"),
-        ("/checkpoint", "GET", endpoints.kept_checkpoint, "The last checkpoint of the log that was accepted here"),
-        ("/officers", "POST", endpoints.officers, "An officer's certificate, and the act that published it"),
-        ("/revocations", "POST", endpoints.revocations, "The end of an officer's key"),
-        ("/attestations", "POST", endpoints.attestations, "An audit attestation, and the act that published it"),
-        ("/ceremonies", "POST", endpoints.ceremonies, "What was said in a key ceremony"),
-        ("/trustee-sets", "POST", endpoints.trustee_sets, "A trustee set, and the act that published it"),
-        ("/prekeys", "POST", endpoints.prekeys, "A one-time key to deposit under"),
-        ("/deposits", "POST", endpoints.deposits, "A mask to keep"),
-        ("/confirmations", "POST", endpoints.confirmations, "A record's version is public"),
-        ("/lookups", "POST", endpoints.lookups, "Blinded points to multiply"),
-        ("/openings", "POST", endpoints.openings, "A public request for this trustee's share"),
-        ("/disclosures", "POST", endpoints.disclosures, "A deferred opening was disclosed"),
-        ("/erasures", "POST", endpoints.erasures, "Delete a record's masks"),
-        ("/health", "GET", endpoints.health, "Alive"),
-        ("/ready", "GET", endpoints.ready, "Able to work"),
+    for path, method, handler, description in (
+        ("/trustee", "GET", endpoints.trustee, openapi.TRUSTEE),
+        ("/checkpoint", "GET", endpoints.kept_checkpoint, openapi.CHECKPOINT),
+        ("/officers", "POST", endpoints.officers, openapi.OFFICERS),
+        ("/revocations", "POST", endpoints.revocations, openapi.REVOCATIONS),
+        ("/attestations", "POST", endpoints.attestations, openapi.ATTESTATIONS),
+        ("/ceremonies", "POST", endpoints.ceremonies, openapi.CEREMONIES),
+        ("/trustee-sets", "POST", endpoints.trustee_sets, openapi.TRUSTEE_SETS),
+        ("/prekeys", "POST", endpoints.prekeys, openapi.PREKEYS),
+        ("/deposits", "POST", endpoints.deposits, openapi.DEPOSITS),
+        ("/confirmations", "POST", endpoints.confirmations, openapi.CONFIRMATIONS),
+        ("/lookups", "POST", endpoints.lookups, openapi.LOOKUPS),
+        ("/openings", "POST", endpoints.openings, openapi.OPENINGS),
+        ("/disclosures", "POST", endpoints.disclosures, openapi.DISCLOSURES),
+        ("/erasures", "POST", endpoints.erasures, openapi.ERASURES),
+        ("/health", "GET", endpoints.health, openapi.HEALTH),
+        ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
-        application.add_api_route(path, handler, methods=[method], summary=summary, response_class=Response)
+        add_endpoint(application, path, method, handler, description)
     return application
 
 
