@@ -26,9 +26,16 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    DisconnectionError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from diptych.errors import FormatError, Unavailable
 from diptych.private import Secret
@@ -48,19 +55,24 @@ PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
+_GOES, _FILE = "goes", "file"
+
 # SQLSTATEs of PostgreSQL that the driver counts among programming errors, and that are the operator's to mend.
 UNPREPARED = {"42P01", "42501", "3F000"}  # no such table, no privilege, no such schema
 
 
-def open_database(location: Location, role: str, *, migrates: bool = True, keeps: int = 0) -> Engine:
+def open_database(
+    location: Location, role: str, *, migrates: bool = True, keeps: int = 0, keeps_file: bool = False
+) -> Engine:
     """The engine of `role`'s database, created or migrated to the newest schema first.
 
     Without `migrates` it is taken as it is, and a file that is missing stays missing: for processes that live for one
     request, whose parent has migrated. `keeps` connections to PostgreSQL stay open between transactions, from the first
-    one on: a process may fork before, and not after.
+    one on: a process may fork before, and not after. With `keeps_file` so do those to a SQLite file, whose every
+    transaction otherwise ends with a checkpoint: for stores that say where something is to `leave_nothing`.
     """
     if isinstance(location, Path):
-        engine = _open_file(location, creates=migrates)
+        engine = _open_file(location, creates=migrates, keeps=keeps if keeps_file else 0)
     else:
         from diptych.adapters.storage import postgresql
 
@@ -85,16 +97,30 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One all-or-nothing write: durable when the block ends, undone when it raises.
 
     A database that is locked, gone, full or too slow raises `Unavailable`, and nothing of the block is kept. The one
-    exception cannot be avoided: where the connection breaks between COMMIT and its answer, nobody here can know. The
-    caller's own retry must do no harm then, as it must not after a crash at that point.
+    exception cannot be avoided: where the connection breaks between COMMIT and its answer, nobody here can know; and
+    what is to `leave_nothing` may be deleted and not yet be gone. The caller's own retry must do no harm then, as it
+    must not after a crash at that point.
     """
     try:
         with engine.begin() as connection:
             yield connection
+            goes = connection.info.pop(_GOES, False)
+        if goes:
+            _truncate_log(engine)
     except SQLAlchemyError as error:
         if not _is_the_worlds(error):
             raise
+        if engine.dialect.name == "sqlite":
+            engine.dispose()  # nothing is taken for granted of a connection that met a fault: the next one opens anew
         raise Unavailable("storage", "the database cannot be reached or written now; try again") from error
+
+
+def leave_nothing(connection: Connection) -> None:
+    """What this transaction deletes or overwrites is to be gone from SQLite's write-ahead log too, once it ends.
+
+    `secure_delete` overwrites it in the file; the log has the pages as they were until it is truncated.
+    """
+    connection.info[_GOES] = True
 
 
 def hold(connection: Connection, name: str) -> None:
@@ -135,7 +161,18 @@ def _is_the_worlds(error: SQLAlchemyError) -> bool:
     return type(error) is DatabaseError or getattr(error.orig, "sqlstate", None) in UNPREPARED
 
 
-def _open_file(path: Path, *, creates: bool) -> Engine:
+def _truncate_log(engine: Engine) -> None:
+    """Waits for whoever reads or writes, as for a lock. Does nothing on PostgreSQL."""
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        raw.close()
+
+
+def _open_file(path: Path, *, creates: bool, keeps: int) -> Engine:
     if creates:
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -144,15 +181,47 @@ def _open_file(path: Path, *, creates: bool) -> Engine:
             raise Unavailable("storage", f"{path.name} cannot be opened or made: {error.strerror}") from error
     # mode=rw: a file removed under a running process is a failure, not a reason to begin with an empty one.
     uri = f"file:{quote(str(path.absolute()))}?mode=rw"
-    engine = sa.create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS),
-        poolclass=NullPool,
-        hide_parameters=True,
-    )
+
+    def connect() -> sqlite3.Connection:
+        # A pool gives a connection to one thread at a time.
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=not keeps)
+
+    if keeps:
+        engine = sa.create_engine(
+            "sqlite://",
+            creator=connect,
+            poolclass=QueuePool,
+            pool_size=keeps,
+            max_overflow=-1,
+            hide_parameters=True,
+        )
+        _watch(engine, path)
+    else:
+        engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _take_write_lock)
     return engine
+
+
+def _watch(engine: Engine, path: Path) -> None:
+    """A kept connection would go on writing into a file that was removed or replaced, where nobody finds it again."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def remember(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[_FILE] = identity()
+
+    def compare(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+        if record.info[_FILE] is None or record.info[_FILE] != identity():
+            raise DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", compare)
 
 
 def _configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

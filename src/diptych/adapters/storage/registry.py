@@ -12,7 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
-from diptych.adapters.storage.engine import Location, hold, insert_unless_there, open_database, transaction
+from diptych.adapters.storage.engine import (
+    Location,
+    hold,
+    insert_unless_there,
+    leave_nothing,
+    open_database,
+    transaction,
+)
 from diptych.adapters.storage.holder import (
     BYTES,
     NUMBER,
@@ -120,7 +127,7 @@ _TRUSTEE_SET = table_of(
 
 def open_registry_store(location: Location) -> "DatabaseRegistryStore":
     """The store in this database, created if there is none."""
-    return DatabaseRegistryStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS))
+    return DatabaseRegistryStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS, keeps_file=True))
 
 
 class DatabaseRegistryStore:
@@ -167,10 +174,13 @@ class DatabaseRegistryStore:
         with transaction(self._engine) as connection:
             hold(connection, ROLE)
             forget_answers(connection, now)
-            connection.execute(sa.delete(_HITS).where(_HITS.c.expires_at <= seconds(now)))
+            hits = connection.execute(sa.delete(_HITS).where(_HITS.c.expires_at <= seconds(now)))
             is_watched = sa.and_(_REQUESTS.c.disclose_on.is_not(None), _REQUESTS.c.disclosed_act.is_(None))
             over = sa.select(_REQUESTS.c.act_id).where(_REQUESTS.c.expires_at <= seconds(now), sa.not_(is_watched))
-            connection.execute(sa.update(_ACTS).where(_ACTS.c.act_id.in_(over)).values(act=None, salt=None))
+            said = sa.and_(_ACTS.c.act_id.in_(over), _ACTS.c.act.is_not(None))
+            acts = connection.execute(sa.update(_ACTS).where(said).values(act=None, salt=None))
+            if hits.rowcount or acts.rowcount:
+                leave_nothing(connection)
 
 
 class _Transaction(DatabaseHolder):
@@ -206,6 +216,8 @@ class _Transaction(DatabaseHolder):
             "is_erased": record.is_erased,
         }
         self.replace(_RECORDS, {"record_id": record.record_id}, values)
+        if record.is_erased:
+            leave_nothing(self._connection)
 
     def tagged(self, purpose: str, tags: Collection[bytes]) -> Sequence[bytes]:
         query = sa.select(_TAGS.c.record_id).where(_TAGS.c.purpose == purpose, _TAGS.c.tag.in_(list(tags)))
@@ -213,12 +225,14 @@ class _Transaction(DatabaseHolder):
 
     def save_tags(self, purpose: str, tags: Collection[bytes], record_id: bytes) -> None:
         own = sa.and_(_TAGS.c.purpose == purpose, _TAGS.c.record_id == record_id)
-        self._connection.execute(sa.delete(_TAGS).where(own))
+        if self._connection.execute(sa.delete(_TAGS).where(own)).rowcount:
+            leave_nothing(self._connection)
         for tag in set(tags):
             row = {"purpose": purpose, "tag": tag, "record_id": record_id}
             self._connection.execute(sa.insert(_TAGS).values(row))
 
     def drop_tags(self, record_id: bytes) -> None:
+        leave_nothing(self._connection)
         self.drop(_TAGS, record_id=record_id)
 
     def act(self, act_id: bytes) -> QueuedAct | None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
-from diptych.adapters.storage.engine import Location, hold, open_database, transaction
+from diptych.adapters.storage.engine import Location, hold, leave_nothing, open_database, transaction
 from diptych.adapters.storage.holder import (
     BYTES,
     NUMBER,
@@ -152,7 +152,7 @@ _ENDED = table_of(
 
 def open_trustee_store(location: Location) -> "DatabaseTrusteeStore":
     """The store in this database, created if there is none."""
-    return DatabaseTrusteeStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS))
+    return DatabaseTrusteeStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS, keeps_file=True))
 
 
 class DatabaseTrusteeStore:
@@ -180,7 +180,8 @@ class DatabaseTrusteeStore:
         with transaction(self._engine) as connection:
             hold(connection, "trustee")
             for column in (_PREKEYS.c.expires, _DEPOSITS.c.expires_at, _NONCES.c.expires_at):
-                connection.execute(sa.delete(column.table).where(column <= seconds(now)))
+                if connection.execute(sa.delete(column.table).where(column <= seconds(now))).rowcount:
+                    leave_nothing(connection)
             forget_answers(connection, now)
             known = sa.union(sa.select(_RECORDS.c.record_id), sa.select(_DEPOSITS.c.record_id))
             connection.execute(sa.delete(_ACKNOWLEDGEMENTS).where(_ACKNOWLEDGEMENTS.c.record_id.not_in(known)))
@@ -210,6 +211,7 @@ class _Transaction(DatabaseHolder):
         self.replace(_PREKEYS, {"prekey_id": prekey.prekey_id}, values)
 
     def drop_prekey(self, prekey_id: bytes) -> None:
+        leave_nothing(self._connection)
         self.drop(_PREKEYS, prekey_id=prekey_id)
 
     def deposit(self, record_id: bytes, record_hash: bytes) -> StoredDeposit | None:
@@ -232,6 +234,7 @@ class _Transaction(DatabaseHolder):
         self.replace(_ACKNOWLEDGEMENTS, {"deposit": deposit.digest}, acknowledged)
 
     def drop_deposits(self, record_id: bytes) -> None:
+        leave_nothing(self._connection)
         self.drop(_DEPOSITS, record_id=record_id)
 
     def acknowledgement(self, deposit: bytes) -> bytes | None:
@@ -245,6 +248,7 @@ class _Transaction(DatabaseHolder):
         return StoredRecord(_held(row), is_erased=bool(row.is_erased))
 
     def save_record(self, record: StoredRecord) -> None:
+        leave_nothing(self._connection)  # of the mask in whose place it comes
         values = {
             "record_hash": record.held.version.record_hash,
             **_held_values(record.held),
@@ -281,6 +285,7 @@ class _Transaction(DatabaseHolder):
         self.replace(_SHARES, key, {"share": share.encode().reveal()})
 
     def drop_shares(self, purpose: str, *, before: int) -> None:
+        leave_nothing(self._connection)
         old = sa.and_(_SHARES.c.purpose == purpose, _SHARES.c.generation < before)
         self._connection.execute(sa.delete(_SHARES).where(old))
 
@@ -300,6 +305,7 @@ class _Transaction(DatabaseHolder):
         self.replace(_CEREMONIES, {"call": ceremony.call}, values)
 
     def end_ceremony(self, call: bytes, said: bytes) -> None:
+        leave_nothing(self._connection)
         self.drop(_CEREMONIES, call=call)
         self.replace(_ENDED, {"call": call}, {"said": said})
 
