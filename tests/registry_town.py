@@ -94,6 +94,8 @@ class CalledTrustees:
                 called.confirm(body, now=now, entropy=os.urandom)
             case Message.DISCLOSURE:
                 called.disclose(body, now=now, entropy=os.urandom)
+            case Message.REVOCATION:
+                called.take_revocation(body, now=now)
 
     def _reach(self, trustee: Trustee) -> None:
         if trustee.index in self.down:

@@ -104,6 +104,23 @@ def test_a_delivery_waits_for_its_acts_receipt_and_then_until_it_is_delivered(st
     assert list(store.deliveries(most=9)) == deliveries[1:]
 
 
+def test_a_delivery_of_no_act_goes_before_those_of_acts_and_waits_for_nothing(store: RegistryStore) -> None:
+    waiting = Delivery(act().act_id, 1, Message.OFFICER, b"certificate")
+    revoked = Delivery(b"of no act".ljust(16, b"."), 1, Message.REVOCATION, b"revocation")
+    with store.transaction() as state:
+        state.save_act(act())
+        state.deliver(waiting)
+        state.deliver(revoked)
+    assert list(store.deliveries(most=9)) == [revoked]
+    with store.transaction() as state:
+        state.save_act(replace(act(), receipt=b"receipt"))
+    assert list(store.deliveries(most=9)) == [revoked, waiting]
+    assert list(store.deliveries(most=1)) == [revoked]
+    with store.transaction() as state:
+        state.delivered(revoked)
+    assert list(store.deliveries(most=9)) == [waiting]
+
+
 def test_a_sealed_act_is_found_by_its_label(store: RegistryStore) -> None:
     with store.transaction() as state:
         state.save_act(act(label=b"m" * 32))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.trustees import HttpTrustees
     from diptych.formats.mandate.officer import Role
     from diptych.formats.mandate.trustee_set import TrusteeSet
+    from diptych.roles.registry.revoking import Revoked
     from diptych.roles.registry.service import Registry
 
 CHORE_SECONDS = 5.0
@@ -159,6 +160,28 @@ class RegistryRoom:
             )
         return fingerprint(officer_key)
 
+    def revoke_officer(self, folder: Path, officer: bytes, *, progress: Callable[[str], None]) -> "Revoked":
+        """End the key of this fingerprint: here at once, and at every trustee as soon as it answers."""
+        from datetime import UTC, datetime
+
+        from diptych.adapters import registry_folder
+        from diptych.crypto.signing import fingerprint
+        from diptych.formats.mandate.officer import OFFICER_REVOCATION, OfficerRevocation
+        from diptych.roles.registry.revoking import revoke_officer
+
+        agency = registry_folder.read_signer(folder, read_registry(folder).agency_key, token_access())
+        now = datetime.now(UTC).replace(microsecond=0)
+        revocation = OfficerRevocation(fingerprint(agency.public_key), officer, now)
+        with _opened(folder) as (registry, trustees):
+            return revoke_officer(
+                registry,
+                OFFICER_REVOCATION.sign(revocation, signer=agency),
+                trustees,
+                now=now,
+                most=DELIVERIES_AT_ONCE,
+                notice=lambda name, check: progress(f"{name}: {check}"),
+            )
+
     def serve_registry(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os
         import threading
@@ -203,6 +226,7 @@ class RegistryRoom:
                 admin = (admin_listener, build_admin(counters, registry.check, written))
             written.take_over_logging()
             address = listener.getsockname()
+            is_wanted.set()  # what the last one left undone
             caretaker = threading.Thread(target=look_after, name="look after", daemon=True)
             caretaker.start()
             try:

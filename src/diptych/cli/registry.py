@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from diptych.cli.registry_revoking import revoke
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, emit, progress
 from diptych.errors import FormatError
@@ -113,5 +114,8 @@ def certify(
     emit(
         {"officer": officer.hex(), "roles": sorted(set(wanted)), "days": days},
         as_json=as_json,
-        prose=lambda: typer.echo(f"Certified for {', '.join(sorted(set(wanted)))}: {officer.hex()[:16]}"),
+        prose=lambda: typer.echo(f"Certified for {', '.join(sorted(set(wanted)))}: {officer.hex()}"),
     )
+
+
+registry.command()(revoke)

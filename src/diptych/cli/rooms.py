@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.status_model import ListCount
     from diptych.roles.officer.service import Officer
     from diptych.roles.officer.workstation import Workstation
+    from diptych.roles.registry.revoking import Revoked
     from diptych.roles.trustee.service import TrusteePolicy
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
@@ -298,6 +299,10 @@ class Rooms(Protocol):
         progress: Callable[[str], None],
     ) -> bytes:
         """Certify an officer's key: logged, and shown to every holder; its fingerprint."""
+        ...
+
+    def revoke_officer(self, folder: Path, officer: bytes, *, progress: Callable[[str], None]) -> "Revoked":
+        """End the key of this fingerprint: here at once, and at every trustee as soon as it answers."""
         ...
 
     def serve_registry(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:

@@ -152,12 +152,12 @@ class DatabaseRegistryStore:
             return tuple(_act(row) for row in connection.execute(query))
 
     def deliveries(self, *, most: int) -> Sequence[Delivery]:
-        joined = _DELIVERIES.join(_ACTS, _ACTS.c.act_id == _DELIVERIES.c.act_id)
+        joined = _DELIVERIES.outerjoin(_ACTS, _ACTS.c.act_id == _DELIVERIES.c.act_id)
         query = (
             sa.select(_DELIVERIES)
             .select_from(joined)
-            .where(_ACTS.c.is_recorded == sa.true())
-            .order_by(_DELIVERIES.c.position)
+            .where(sa.or_(_ACTS.c.is_recorded == sa.true(), _ACTS.c.act_id.is_(None)))
+            .order_by(_ACTS.c.act_id.is_not(None), _DELIVERIES.c.position)
             .limit(most)
         )
         with transaction(self._engine) as connection:

@@ -125,7 +125,8 @@ class MemoryRegistryStore:
 
     def deliveries(self, *, most: int) -> Sequence[Delivery]:
         recorded = {act_id for act_id, act in self._tables.acts.items() if act.is_recorded}
-        return tuple(one for one in self._tables.waiting if one.act_id in recorded)[:most]
+        without_act = [one for one in self._tables.waiting if one.act_id not in self._tables.acts]
+        return tuple([*without_act, *(one for one in self._tables.waiting if one.act_id in recorded)][:most])
 
     def sealed_act(self, label: bytes) -> bytes | None:
         return next((act.sealed for act in self._tables.acts.values() if act.sealed and act.label == label), None)

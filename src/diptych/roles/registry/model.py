@@ -32,8 +32,9 @@ class StoredRecord:
 
 
 class Message(StrEnum):
-    """What a holder is sent together with a shown act, by its path at the holder (docs/spec/trustee-api.md)."""
+    """What a holder is sent, by its path there (docs/spec/trustee-api.md): all but the first with a shown act."""
 
+    REVOCATION = "revocations"
     OFFICER = "officers"
     ATTESTATION = "attestations"
     TRUSTEE_SET = "trustee-sets"
@@ -66,7 +67,10 @@ class QueuedAct:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A holder that has to be shown an act, with the message that the act makes true. Index 0 is the key service."""
+    """A holder that has to be shown an act, with the message that the act makes true. Index 0 is the key service.
+
+    A revocation needs no act, as it only takes away: `act_id` is then of no act, and follows from the message.
+    """
 
     act_id: bytes
     holder: int

@@ -99,7 +99,7 @@ class RegistryStore(Protocol):
         ...
 
     def deliveries(self, *, most: int) -> Sequence[Delivery]:
-        """Deliveries of recorded acts that are not delivered yet, oldest first."""
+        """Deliveries of recorded acts that are not delivered yet, oldest first; before them what needs no act."""
         ...
 
     def sealed_act(self, label: bytes) -> bytes | None:

@@ -109,15 +109,21 @@ def deliver_waiting(registry: Registry, trustees: Trustees, *, most: int, notice
         try:
             _deliver(registry, trustees, by_index.get(delivery.holder), delivery)
         except DiptychError as error:
-            left += 1
-            notice(_name(by_index, delivery.holder), error.check)
-            continue
+            # A certificate of a key that was revoked meanwhile is of no use to anybody.
+            if (delivery.message, error.check) != (Message.OFFICER, "officer.revoked"):
+                left += 1
+                notice(_name(by_index, delivery.holder), error.check)
+                continue
         with registry.store.transaction() as state:
             state.delivered(delivery)
     return left
 
 
 def _deliver(registry: Registry, trustees: Trustees, trustee: Trustee | None, delivery: Delivery) -> None:
+    if delivery.message is Message.REVOCATION:
+        if trustee is not None:
+            trustees.send(trustee, delivery.message, delivery.content)
+        return
     act = recorded(registry.store, registry.log, delivery.act_id)
     if delivery.holder == KEY_SERVICE:
         kept = registry.kept_checkpoint()
@@ -167,6 +173,8 @@ def _body(registry: Registry, delivery: Delivery, act: ShownAct) -> bytes:
             if record is None or record.act_id != delivery.act_id:
                 raise Conflict("delivery.superseded", "this version was confirmed: a later one is here")
             return Confirmation(record.record_id, record.number, record.record_hash, act).encode()
+        case Message.REVOCATION:
+            raise AssertionError("it is sent as it is")
 
 
 def _publish(
