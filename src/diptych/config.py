@@ -209,6 +209,10 @@ class OfficerSettings:
     log: Annotated[
         str | None, Setting(Url(), "Where the log's files are, if not where its line in `log_policy` says.")
     ] = None
+    places: Annotated[
+        Path | None,
+        Setting(File(), "Communes that merged or changed code: one file for all workstations of an agency."),
+    ] = None
 
 
 @dataclass(frozen=True)

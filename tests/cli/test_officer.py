@@ -14,8 +14,11 @@ from diptych.adapters.keys import file
 from diptych.app import House
 from diptych.cli.main import application
 from diptych.errors import Conflict, DiptychError, FormatError, Unavailable
+from diptych.formats.civil_status.places import Places
 from diptych.formats.order.signed import officer_fingerprint, parse_signed_order
 from diptych.protocols.openid4vci.offer import parse_offer
+from tests.formats.test_places_file import FILE, PLACES
+from tests.formats.tlog_specimen import POLICY
 
 
 class Desk(ThreadingHTTPServer):
@@ -181,3 +184,30 @@ def test_damaged_settings_are_named(folder: Path, order_file: Path, line: str) -
     (folder / "settings.toml").write_text("\n".join([*kept, line]), encoding="utf-8")
     with pytest.raises(FormatError, match="settings"):
         run("approve", order_file, "--officer", folder)
+
+
+def test_a_workstation_looks_people_up_under_the_agencys_table_of_places_or_not_at_all(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "log.policy").write_bytes(POLICY.encode())
+    registry = (
+        "--registry",
+        "http://127.0.0.1:1",
+        "--log-policy",
+        tmp_path / "log.policy",
+        "--log",
+        "http://127.0.0.1:1",
+    )
+    run("join", folder, *registry, "--agency", folder / "officer.pub.pem")
+    with House().workstation(folder) as workstation:
+        assert workstation.places == Places()
+    with (folder / "settings.toml").open("a", encoding="utf-8") as settings:
+        settings.write('places = "places.txt"\n')
+    with pytest.raises(FormatError, match=r"places\.missing"), House().workstation(folder):
+        pass
+    (folder / "places.txt").write_bytes(FILE)
+    with House().workstation(folder) as workstation:
+        assert workstation.places == PLACES
+    (folder / "places.txt").write_bytes(FILE[:-1])
+    with pytest.raises(FormatError, match=r"places\.head"), House().workstation(folder):
+        pass

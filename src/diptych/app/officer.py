@@ -74,6 +74,7 @@ class OfficerRoom:
         from diptych.adapters.keys import file, locations
         from diptych.adapters.log_files import open_log_files
         from diptych.adapters.log_history import FileHistory
+        from diptych.adapters.places_file import read_places
         from diptych.formats.civil_status.places import Places
         from diptych.roles.officer.workstation import Workstation
 
@@ -93,7 +94,7 @@ class OfficerRoom:
                 line,
                 holders,
                 FileHistory(files),
-                Places(),
+                Places() if settings.places is None else read_places(settings.places),
             )
         finally:
             holders.close()
