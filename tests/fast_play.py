@@ -6,6 +6,7 @@ from pathlib import Path
 
 from diptych.adapters.epoch_folder import Cores, EpochFolder, Published
 from diptych.adapters.fast_suite_keys import CurrentProvingSigners, FastSuiteKeys
+from diptych.adapters.http.epochs import HttpEpochs
 from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.formats.bbs_credential.epoch import LIST_PATH
 from diptych.formats.bbs_credential.trust import FastSuiteTrust, encode_member
@@ -14,16 +15,41 @@ from diptych.private import Personal
 from diptych.protocols.openid4vp import registration, request_object
 from diptych.protocols.openid4vp.registration import Registration, VerifierTrust
 from diptych.protocols.openid4vp.scope import pseudonym_scope
+from diptych.protocols.reading.epochs import EpochsInLog
+from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.roles.issuer.enrolments import mark_enrolments
+from diptych.roles.issuer.epochs import EpochLog
+from diptych.roles.log.fakes import MemoryTileStore
 from diptych.roles.verifier.fakes import FixedEpochs, MemoryVerifierStore
 from diptych.roles.verifier.service import Result, Verifier, VerifierParty
+from diptych.roles.wallet.epochs import Fetched
 from diptych.roles.wallet.planning import Plan
 from diptych.roles.wallet.presenting import Consent
 from diptych.roles.wallet.service import Wallet
 from tests.issuing import NOW
+from tests.log_world import POLICY, World
 from tests.play import VERIFIER_URL, Play, catalogue, policies
+from tests.recording import RecordingInProcess
 
 AGREED = Consent(agrees=True)
+
+
+class LoggedEpochs:
+    """The public log of a play, and how its readers see it."""
+
+    def __init__(self, play: "FastPlay") -> None:
+        self._play = play
+        store = MemoryTileStore()
+        self.recorder = RecordingInProcess(World(files=store, policy=POLICY, now=play.now))
+        self.files = MemoryLogFiles(store.files)
+
+    def fetch(self, wallet: Wallet | None = None) -> Fetched:
+        """The wallet fetches its tokens, and looks into the log."""
+        return (wallet or self._play.wallet).fetch_tokens(now=self._play.now, files=self.files)
+
+    def verifiers_look(self) -> HttpEpochs:
+        """A verifier's own look at the issuer's epochs and the log."""
+        return HttpEpochs(self._play.issuer_end.fetch, EpochsInLog(self.files, POLICY))
 
 
 class FastPlay(Play):
@@ -35,6 +61,7 @@ class FastPlay(Play):
         self.keys.ensure(catalogue(), entropy=self.town.entropy)
         self.epoch_folder = EpochFolder(folder, self.keys)
         self.epochs = FixedEpochs()
+        self.epoch_log: EpochLog | None = None
         self.sign_for_the_fast_suite()
         self.take_trust()
         self.meet(self.fast_verifier())
@@ -54,11 +81,12 @@ class FastPlay(Play):
         self.town.issuer = replace(self.town.issuer, proving_signers=signers)
         self.issuer_end.issuer = self.town.issuer
 
-    def take_trust(self, wallet: Wallet | None = None) -> None:
+    def take_trust(self, wallet: Wallet | None = None, log: bytes | None = None) -> None:
         """The wallet takes the issuer's trust file as it is now."""
         (wallet or self.wallet).set_trust(
             encode_trust(self.trust),
             registration.encode_trust(VerifierTrust((self.access.root,), (self.registrar.public_key,))),
+            log,
         )
 
     def fast_verifier(self, name: str = "Café Utopia", signer: SoftwareSigner | None = None) -> Verifier:
@@ -88,6 +116,13 @@ class FastPlay(Play):
             epochs=self.epochs,
         )
 
+    def record_epochs(self) -> "LoggedEpochs":
+        """From now on the issuer's epochs stand in a public log, which the wallet was told of."""
+        found = LoggedEpochs(self)
+        self.epoch_log = EpochLog(found.recorder, POLICY, found.files)
+        self.take_trust(log=POLICY.encode())
+        return found
+
     def publish(self, *, is_incident: bool = False, length: timedelta = timedelta(days=1)) -> Published:
         """The issuer publishes an epoch, a second later than whatever was before; verifiers learn of it."""
         self.later(seconds=1)
@@ -99,6 +134,7 @@ class FastPlay(Play):
             workshop=Cores(1),
             entropy=self.town.entropy,
             stopwatch=lambda: 0.0,
+            log=self.epoch_log,
         )
         root = self.epoch_folder.folder / "epochs"
         self.issuer_end.files = {

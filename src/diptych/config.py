@@ -273,6 +273,14 @@ class VerifierSettings:
         int | None,
         Setting(Number(1, 256), "Processes that check proofs, over all workers; one a core where not set."),
     ] = None
+    log_policy: Annotated[
+        Path | None,
+        Setting(
+            File(),
+            "The policy of the public log (c2sp.org/tlog-policy): an epoch's key is believed once it stands there, for"
+            " everybody. Without it, the issuer's signature is enough.",
+        ),
+    ] = None
     cross_check: Annotated[
         bool, Setting(Switch(), "Every proof is checked by a second engine too, and refused unless both agree.")
     ] = False

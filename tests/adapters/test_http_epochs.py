@@ -8,7 +8,7 @@ import pytest
 from diptych.adapters.http.epochs import KEPT_FOR, HttpEpochs
 from diptych.crypto.signing import generate_signer
 from diptych.errors import Unavailable
-from diptych.formats.bbs_credential.epoch import Epoch, encode_list, name_of, sign_epoch
+from diptych.formats.bbs_credential.epoch import Epoch, UnverifiedListedEpoch, encode_list, name_of, sign_epoch
 from diptych.roles.wallet.ports import Answer
 from tests.formats.bbs_specimen import NOW, URL, issuer
 
@@ -17,7 +17,7 @@ from tests.formats.bbs_specimen import NOW, URL, issuer
 class Desk:
     """An issuer that lists these epochs, or is down."""
 
-    listed: list[str] = field(default_factory=list)
+    listed: list[UnverifiedListedEpoch] = field(default_factory=list)
     is_up: bool = True
     asked: int = 0
 
@@ -29,8 +29,8 @@ class Desk:
         return Answer(200, "application/json", encode_list(self.listed))
 
 
-def signed(epoch: Epoch) -> str:
-    return sign_epoch(epoch, signer=issuer().epoch_signer)
+def signed(epoch: Epoch) -> UnverifiedListedEpoch:
+    return UnverifiedListedEpoch(sign_epoch(epoch, signer=issuer().epoch_signer), None)
 
 
 def test_it_is_asked_once_in_a_while_and_then_anew() -> None:
@@ -39,8 +39,8 @@ def test_it_is_asked_once_in_a_while_and_then_anew() -> None:
     assert epochs.accepted(trust, now=NOW) == epochs.accepted(trust, now=NOW) == (issuer().epoch,)
     assert desk.asked == 1
     starts = NOW + KEPT_FOR
-    ended = replace(issuer().epoch, name=name_of(starts), starts=starts, ends_earlier=True)
-    desk.listed.append(signed(ended))
+    ended = replace(issuer().epoch, name=name_of(starts), starts=starts, number=2, since=2)
+    desk.listed.insert(0, signed(ended))
     assert epochs.accepted(trust, now=starts) == (ended,)
     assert desk.asked == 2
 
@@ -57,7 +57,7 @@ def test_what_was_known_is_kept_while_the_issuer_is_down_and_no_longer_than_it_s
 
 
 def test_an_epoch_that_somebody_else_signed_is_not_believed() -> None:
-    desk = Desk([sign_epoch(issuer().epoch, signer=generate_signer())])
+    desk = Desk([UnverifiedListedEpoch(sign_epoch(issuer().epoch, signer=generate_signer()), None)])
     with pytest.raises(Unavailable) as refused:
         HttpEpochs(desk.get).accepted(issuer().trust, now=NOW)
     assert refused.value.check == "epoch.unknown"

@@ -60,7 +60,7 @@ def issuer() -> Issuer:
         tuple(issue_tokens(digits_secret, DIGITS)),
         signer.public_key,
     )
-    epoch = Epoch(URL, name_of(NOW), epoch_key, NOW, NOW + timedelta(days=2), 0, ends_earlier=False)
+    epoch = Epoch(URL, name_of(NOW), epoch_key, NOW, NOW + timedelta(days=2), 0, 1, 0, bytes(32))
     return Issuer(secret, trust, signer, epoch_secret, epoch)
 
 

@@ -1,5 +1,6 @@
 """Fast-suite credentials as documents: layouts, encodings, questions, trust and epochs."""
 
+import hashlib
 import os
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -388,7 +389,8 @@ def test_an_epoch_is_what_its_signer_said() -> None:
     here = issuer()
     compact = sign_epoch(here.epoch, signer=here.epoch_signer)
     assert verify_epoch(compact, signer=here.trust.epoch_signer, expected_issuer=URL, now=NOW) == here.epoch
-    assert epochs.parse_list(epochs.encode_list([compact])) == (compact,)
+    listed = epochs.UnverifiedListedEpoch(compact, "— receipt".encode())
+    assert epochs.parse_list(epochs.encode_list([listed])) == (listed,)
     with pytest.raises(VerificationError):
         verify_epoch(compact, signer=generate_signer().public_key, expected_issuer=URL, now=NOW)
     with pytest.raises(FormatError):
@@ -398,15 +400,55 @@ def test_an_epoch_is_what_its_signer_said() -> None:
 def test_two_epochs_are_accepted_around_a_change_and_one_after_an_incident() -> None:
     first = issuer().epoch
     day = timedelta(days=1)
-    second = replace(first, name="2", starts=first.starts + day, ends=first.ends + day)
-    third = replace(first, name="3", starts=first.starts + 2 * day, ends=first.ends + 2 * day)
+    second = replace(first, name="2", number=2, starts=first.starts + day, ends=first.ends + day)
+    third = replace(first, name="3", number=3, starts=first.starts + 2 * day, ends=first.ends + 2 * day)
     found: list[Epoch] = [first, third, second]
     assert accepted(found, now=NOW) == (first,)
     assert accepted(found, now=NOW + day) == (second, first)
     assert accepted(found, now=NOW + 2 * day) == (third, second)
-    assert accepted([first, replace(second, ends_earlier=True)], now=NOW + day) == (replace(second, ends_earlier=True),)
+    incident = replace(second, since=2)
+    assert accepted([first, incident], now=NOW + day) == (incident,)
+    # What an incident ended stays ended when the next epoch counts from it.
+    assert accepted([first, incident, replace(third, since=2)], now=NOW + 2 * day)[1:] == (incident,)
     assert accepted(found, now=NOW + 9 * day) == ()
     assert accepted(found, now=NOW - day) == ()
+
+
+def test_epochs_are_listed_by_number_and_start_the_newest_first() -> None:
+    here, day = issuer(), timedelta(days=1)
+    first = here.epoch
+    second = replace(first, name=epochs.name_of(NOW + day), number=2, starts=NOW + day, ends=first.ends + day)
+
+    def listed(*found: Epoch) -> bytes:
+        return epochs.encode_list(
+            [epochs.UnverifiedListedEpoch(sign_epoch(one, signer=here.epoch_signer), None) for one in found]
+        )
+
+    def verify(data: bytes) -> tuple[epochs.ListedEpoch, ...]:
+        return epochs.verify_list(data, signer=here.trust.epoch_signer, expected_issuer=URL, now=NOW)
+
+    assert [one.epoch for one in verify(listed(second, first))] == [second, first]
+    for wrong in (listed(first, second), listed(second, replace(first, number=2)), listed(second, second)):
+        with pytest.raises(FormatError):
+            verify(wrong)
+
+
+@pytest.mark.parametrize("changed", [{"since": 2}, {"number": -1}, {"buckets": bytes(31)}, {"number": 2**32}])
+def test_an_epochs_number_and_digest_are_checked(changed: dict[str, object]) -> None:
+    here = issuer()
+    compact = sign_epoch(replace(here.epoch, **changed), signer=here.epoch_signer)  # type: ignore[arg-type]
+    with pytest.raises(FormatError):
+        verify_epoch(compact, signer=here.trust.epoch_signer, expected_issuer=URL, now=NOW)
+
+
+def test_a_bucket_is_the_one_that_the_epoch_is_signed_with() -> None:
+    buckets = [bytes(56), bytes(112)]
+    digests = b"".join(hashlib.sha256(bucket).digest() for bucket in buckets)
+    epoch = replace(issuer().epoch, bits=1, buckets=epochs.buckets_digest(digests))
+    epochs.verify_bucket(buckets[1], 1, digests=digests, epoch=epoch)
+    for bucket, number, said in ((buckets[0], 1, digests), (buckets[0], 2, digests), (buckets[0], 0, digests[:32])):
+        with pytest.raises(VerificationError):
+            epochs.verify_bucket(bucket, number, digests=said, epoch=epoch)
 
 
 @given(st.integers(1, 1 << 250), st.integers(0, 23))

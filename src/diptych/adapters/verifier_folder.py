@@ -4,6 +4,7 @@ verifier.key.pem  verifier.pem  its key and access certificate; requests are sig
 registration.jwt                what it registered to ask, signed by the registrar
 keys.json                       its keys, once there is more than that one: see `verifier_keys`
 trust.json                      whose documents it believes: an issuer's trust file
+log.policy                      whose signatures make a receipt of the public log, in which epochs' keys stand
 relying-party.key               who holds it may ask in this verifier's name; the server knows its hash alone
 relying-party.hash
 policies/*.toml                 the questions; after a change, `diptych verifier register` registers them anew
@@ -23,7 +24,7 @@ from pathlib import Path
 from threading import Thread
 from time import sleep
 
-from diptych.adapters import verifier_keys
+from diptych.adapters import log_writer, verifier_keys
 from diptych.adapters.founding import founded
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
@@ -34,6 +35,7 @@ from diptych.crypto.signing import generate_signer
 from diptych.errors import DiptychError, FormatError, Unavailable
 from diptych.formats import base64url
 from diptych.formats.mdoc.trust import IssuerTrust, check_succeeds, parse_trust
+from diptych.formats.tlog.policy import Policy as LogPolicy
 from diptych.formats.x509 import profiles
 from diptych.private import Secret
 from diptych.protocols.openid4vp import registration, request_object
@@ -79,6 +81,7 @@ def create(
     country: str,
     trust: bytes,
     settings: tuple[str, str],
+    log: LogPolicy | None = None,
     now: datetime,
     entropy: Entropy,
     key: str | None = None,
@@ -86,14 +89,16 @@ def create(
 ) -> None:
     """A new verifier's folder, whole or not at all; `Conflict` if something is there already.
 
-    `trust` is an issuer's trust file, `settings` the settings file's name and text; `key` a `pkcs11:` URI where the key
-    is to be in a token.
+    `trust` is an issuer's trust file, `settings` the settings file's name and text, `log` the policy of the public log
+    in which epochs' keys stand; `key` a `pkcs11:` URI where the key is to be in a token.
     """
     parse_trust(trust)
     with founded(folder, "verifier") as beside:
         keys = (key, access or TokenAccess())
         _fill(beside, keys, name=name, country=country, now=now, entropy=entropy)
         (beside / TRUST).write_bytes(trust)
+        if log is not None:
+            (beside / log_writer.POLICY).write_bytes(log.encode())
         (beside / settings[0]).write_text(settings[1], encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from diptych.app.given import token_access
 from diptych.app.listening import ADMIN_AT_ONCE, LOOPBACK, check_tls, role_tls
 from diptych.config import SETTINGS_FILE, read_issuer
-from diptych.errors import DiptychError, FormatError
+from diptych.errors import Conflict, DiptychError, FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.config import IssuerSettings
     from diptych.roles.issuer.acts import PublicLog
+    from diptych.roles.issuer.epochs import EpochLog
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.issuer.service import Issuer
@@ -193,6 +194,7 @@ class IssuerRoom:
 
         settings = read_issuer(folder)
         store = DatabaseIssuerStore(open_database(settings.database or folder / issuer_folder.DATABASE, ROLE))
+        open_log = _log_of_epochs(folder, settings)
         return EpochFolder(folder, _issuer_keys(folder).fast_suite).publish(
             store,
             now=datetime.now(UTC),
@@ -201,6 +203,7 @@ class IssuerRoom:
             workshop=Cores(workers or len(os.sched_getaffinity(0))),
             entropy=os.urandom,
             stopwatch=time.perf_counter,
+            log=open_log(),
             progress=progress,
         )
 
@@ -231,9 +234,11 @@ class IssuerRoom:
 
         open_log = _way_into_log(folder, settings)
         open_states = _states_in_log(folder, settings)
+        open_log_of_epochs = _log_of_epochs(folder, settings)
 
         # Which key signs is looked up in each child: a new one signs from the next request on.
         keys = _issuer_keys(folder)
+        epochs = epoch_folder.EpochFolder(folder, keys.fast_suite)
         signers = CurrentDocumentSigners(keys, lambda: datetime.now(UTC))
         # A folder of an earlier release has none until `rotate-signer` makes them.
         proving_signers = (
@@ -276,10 +281,15 @@ class IssuerRoom:
         def sweep() -> None:
             open_issuer().sweep(datetime.now(UTC))
 
+        def finish_epoch() -> None:
+            with contextlib.suppress(Conflict):  # a publication is at work, and finishes it itself
+                epochs.finish(open_log_of_epochs(), now=datetime.now(UTC))
+
         def look_after() -> None:
             try:
                 open_issuer().record_waiting()  # first: what stands in the log by now is published below
                 record_state()
+                finish_epoch()
             finally:
                 sweep()  # a log that is down keeps nobody from deleting, nor lists from being published
 
@@ -360,6 +370,24 @@ def _way_into_log(folder: Path, settings: "IssuerSettings") -> "Callable[[], Pub
         return PublicLog(recorder, policy.digest)
 
     return open_log
+
+
+def _log_of_epochs(folder: Path, settings: "IssuerSettings") -> "Callable[[], EpochLog | None]":
+    """Opens the log that epochs are recorded in; nothing without one, where that was said on purpose."""
+    from diptych.adapters import log_writer
+    from diptych.adapters.log_files import open_log_files
+    from diptych.roles.issuer.epochs import EpochLog
+
+    open_log = _way_into_log(folder, settings)
+
+    def open_log_of_epochs() -> EpochLog | None:
+        log = open_log()
+        if log is None or settings.log_policy is None:
+            return None
+        policy = log_writer.read_policy(settings.log_policy)
+        return EpochLog(log.recorder, policy, open_log_files(log_writer.address_of(policy, settings.log)))
+
+    return open_log_of_epochs
 
 
 def _states_in_log(folder: Path, settings: "IssuerSettings") -> "Callable[[Issuer], PublicStates | None]":

@@ -12,8 +12,10 @@ from diptych.errors import FormatError
 if TYPE_CHECKING:
     from diptych.adapters.http.relying_party import RelyingParty
     from diptych.adapters.verifier_keys import PartyFiles
+    from diptych.config import VerifierSettings
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
+    from diptych.protocols.reading.epochs import EpochsInLog
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
 
@@ -22,15 +24,24 @@ class VerifierRoom:
     """Builds verifiers."""
 
     def new_verifier(
-        self, folder: Path, url: str, trust: Path, name: str, country: str, *, key: str | None = None
+        self,
+        folder: Path,
+        url: str,
+        trust: Path,
+        name: str,
+        country: str,
+        *,
+        key: str | None = None,
+        log_policy: Path | None = None,
     ) -> Path:
         import json
         import os
         from datetime import UTC, datetime
 
-        from diptych.adapters import verifier_folder
+        from diptych.adapters import log_writer, verifier_folder
         from diptych.protocols.oauth.url import LOOPBACK_HOSTS, parse_url
 
+        log = None if log_policy is None else log_writer.read_policy(log_policy)
         location = parse_url(url.rstrip("/"))
         port = int(location.port) if location.host in LOOPBACK_HOSTS else 8102
         lines = (
@@ -38,6 +49,7 @@ class VerifierRoom:
             'host = "127.0.0.1"',
             f"port = {port}",
             "cross_check = false",
+            *([] if log is None else [f"log_policy = {json.dumps(log_writer.POLICY)}"]),
             "",
         )
         try:
@@ -50,6 +62,7 @@ class VerifierRoom:
             country=country,
             trust=issuers,
             settings=(SETTINGS_FILE, "\n".join(lines)),
+            log=log,
             key=key,
             access=token_access(),
             now=datetime.now(UTC),
@@ -155,6 +168,7 @@ class VerifierRoom:
         def look_over() -> None:
             """What is wrong with the folder is told before anything is started. Migrates, once for all workers."""
             verifier_folder.open_folder(folder, access=access, now=datetime.now(UTC))
+            _log_of_epochs(settings)
             open_verifier_store(location).close()
 
         def serve(number: int, line: socket.socket | None, is_listening: Callable[[], None]) -> None:
@@ -181,7 +195,7 @@ class VerifierRoom:
                 checks_a_minute=workers.share(settings.checks_a_minute, settings.workers, number),
                 outcomes=None if line is None else SharedOutcomes(line),
                 statuses=StatusChecks(HttpStatusLists()),
-                epochs=HttpEpochs(),
+                epochs=HttpEpochs(log=_log_of_epochs(settings)),
             )
 
             def take_on(found: "verifier_folder.OpenedFolder") -> None:
@@ -222,3 +236,15 @@ class VerifierRoom:
         one_request.run_in_child(look_over)
         written.take_over_logging()
         workers.supervise(settings.workers, serve, announce=say_listening, journal=written)
+
+
+def _log_of_epochs(settings: "VerifierSettings") -> "EpochsInLog | None":
+    """The public log in which an epoch's key must stand; nothing where the settings name none."""
+    from diptych.adapters import log_writer
+    from diptych.adapters.log_files import open_log_files
+    from diptych.protocols.reading.epochs import EpochsInLog
+
+    if settings.log_policy is None:
+        return None
+    policy = log_writer.read_policy(settings.log_policy)
+    return EpochsInLog(open_log_files(log_writer.address_of(policy, None)), policy)

@@ -92,7 +92,8 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
     officer = commands.run("officer", "init", "officer", "--issuer", issuer_url)
     officer_key = ("--officer-key", str(officer["public_key"]))
     commands.run("issuer", "init", "issuer", "--url", issuer_url, *officer_key, "--log-policy", log.policy)
-    commands.run("verifier", "init", "verifier", "--url", verifier_url, "--trust", "issuer/trust.json")
+    believed = ("--trust", "issuer/trust.json", "--log-policy", log.policy)
+    commands.run("verifier", "init", "verifier", "--url", verifier_url, *believed)
     trust = (
         "--trust",
         "issuer/trust.json",

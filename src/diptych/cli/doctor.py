@@ -209,13 +209,21 @@ def _public_log(found: "list[Finding]", folder: Path, settings: "config.IssuerSe
 
 
 def _examine_verifier(folder: Path, now: datetime, found: "list[Finding]") -> None:
-    from diptych.adapters import checkup, verifier_folder
+    from diptych.adapters import checkup, log_writer, verifier_folder
     from diptych.adapters.provers.verifier_pool import VerifierPool
     from diptych.formats.x509 import certificate
     from diptych.protocols.openid4vp import registration
 
     settings = config.read_verifier(folder)
     found.append(checkup.good("settings", "the settings are in order"))
+    if settings.log_policy is None:
+        found.append(
+            checkup.warning("log.policy", "epochs' keys are believed without the public log: set `log_policy`")
+        )
+    else:
+        checkup.attempt(
+            found, "log.policy", "the log's policy can be read", partial(log_writer.read_policy, settings.log_policy)
+        )
     _database(found, settings.database or folder / verifier_folder.DATABASE, "verifier")
     _listening(found, settings, now)
     opened = verifier_folder.open_folder(folder)

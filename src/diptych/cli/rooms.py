@@ -154,7 +154,15 @@ class Rooms(Protocol):
         ...
 
     def new_verifier(
-        self, folder: Path, url: str, trust: Path, name: str, country: str, *, key: str | None = None
+        self,
+        folder: Path,
+        url: str,
+        trust: Path,
+        name: str,
+        country: str,
+        *,
+        key: str | None = None,
+        log_policy: Path | None = None,
     ) -> Path:
         """Make a verifier's folder, whole or not at all; the path of what wallets take. `Conflict` if one is there."""
         ...

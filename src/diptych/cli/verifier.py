@@ -34,12 +34,16 @@ def init(
     trust: Annotated[Path, typer.Option(help="An issuer's trust.json: whose documents count.", show_default=False)],
     name: Annotated[str, typer.Option(help="Who asks, as wallets show it.")] = "Café Utopia",
     country: Annotated[str, typer.Option(help="The country (ISO 3166-1) in its certificate.")] = "UT",
+    log_policy: Annotated[
+        Path | None,
+        typer.Option(help="The public log's policy: an epoch's key is believed once everybody can see it there."),
+    ] = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new verifier: its key, its certificates, its policies; a demo registrar vouches for it."""
     rooms: Rooms = context.obj
-    wallets_trust = rooms.new_verifier(folder, url, trust, name, country, key=key)
+    wallets_trust = rooms.new_verifier(folder, url, trust, name, country, key=key, log_policy=log_policy)
     emit(
         {"folder": str(folder), "url": url, "verifier_trust": str(wallets_trust)},
         as_json=as_json,

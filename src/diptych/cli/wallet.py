@@ -17,7 +17,7 @@ from diptych.cli import wallet_acts, wallet_life, wallet_record
 from diptych.cli import wallet_door as door
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, Yes, emit
-from diptych.cli.wallet_door import Folder
+from diptych.cli.wallet_door import Folder, LogCopy
 from diptych.errors import FormatError, Refused
 from diptych.private import Secret
 
@@ -99,11 +99,15 @@ def trust_again(
 
 
 @wallet.command("tokens")
-def tokens(context: typer.Context, *, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Fetch, ahead of need, what proves that documents are not revoked: whole lists, so that nobody sees whose."""
+def tokens(context: typer.Context, *, log: LogCopy = None, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Fetch, ahead of need, what proves that documents are not revoked: whole lists, so that nobody sees whose.
+
+    The public log is read too: an issuer that makes a list for one person alone is found out, and not used.
+    """
     opened = door.open_wallet(context, folder, renews=False)
-    with door.working("Asking the issuer for its lists"):
-        found = opened.fetch_tokens(now=door.now())
+    files = door.log_files(context, opened, log) if opened.knows_log() else None
+    with door.working("Asking the issuer for its lists, and the public log for their keys"):
+        found = opened.fetch_tokens(now=door.now(), files=files)
 
     def say() -> None:
         if found.epoch is None:

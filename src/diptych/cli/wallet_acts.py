@@ -13,14 +13,12 @@ from diptych.cli import wallet_door as door
 from diptych.cli.log import moment, write_evidence
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, emit
-from diptych.cli.wallet_door import Folder
-from diptych.errors import FormatError
+from diptych.cli.wallet_door import Folder, LogCopy
 from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.formats.tlog.lines import encode_base64
 from diptych.roles.wallet.acts import Acts, Shown, ShownAct
 
 if TYPE_CHECKING:
-    from diptych.formats.tlog.policy import Policy
     from diptych.protocols.reading.files import Contradicted
     from diptych.roles.wallet.model import Names
     from diptych.roles.wallet.service import Wallet
@@ -66,10 +64,7 @@ RESTS_ON = {
 def acts(
     context: typer.Context,
     *,
-    log: Annotated[
-        str | None,
-        typer.Option("--log", metavar="PATH|URL", help="A copy of the log to read, if not where its policy says."),
-    ] = None,
+    log: LogCopy = None,
     whole: Annotated[
         bool, typer.Option("--whole", help="Read the whole log, so that whoever serves it learns nothing from it.")
     ] = False,
@@ -82,7 +77,7 @@ def acts(
 
     rooms: Rooms = context.obj
     opened = door.open_wallet(context, folder)
-    files = rooms.log_files(log or _address(opened.log_policy()))
+    files = door.log_files(context, opened, log)
     try:
         with door.working(_in_language(("Reading the public log", "Lecture du journal public"))):
             found = opened.acts(files, whole=whole, tell=rooms.told_acts())
@@ -103,13 +98,6 @@ def _ended(contradicted: "Contradicted", evidence: Path, *, as_json: bool) -> ty
         prose=lambda: _tell_contradiction(contradicted, path),
     )
     return typer.Exit(EXIT_DOES_NOT_HOLD)
-
-
-def _address(policy: "Policy") -> str:
-    address = next((one.url for one in policy.logs if one.url is not None), None)
-    if address is None:
-        raise FormatError("wallet.log_address", "the log's policy does not say where it is: give --log PATH|URL")
-    return address
 
 
 def _names(opened: "Wallet") -> dict[str, "Names"]:

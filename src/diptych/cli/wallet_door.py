@@ -15,14 +15,20 @@ from diptych import config
 from diptych.cli.passphrases import Asked
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import progress
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, FormatError
 
 if TYPE_CHECKING:
+    from diptych.protocols.reading.files import LogFiles
     from diptych.roles.wallet.service import Renewed, Wallet
 
 Folder = Annotated[
     Path | None,
     typer.Option("--wallet", metavar="FOLDER", help="The wallet's folder; else DIPTYCH_WALLET, or your own."),
+]
+
+LogCopy = Annotated[
+    str | None,
+    typer.Option("--log", metavar="PATH|URL", help="A copy of the log to read, if not where its policy says."),
 ]
 
 
@@ -52,6 +58,15 @@ def open_wallet(context: typer.Context, folder: Path | None, *, renews: bool = T
             except DiptychError as error:
                 progress(f"Not renewed now: {error.message} ({error.check})")
     return opened
+
+
+def log_files(context: typer.Context, opened: "Wallet", log: str | None) -> "LogFiles":
+    """The files of the public log that the wallet believes: a copy at `log`, or where its policy says."""
+    rooms: Rooms = context.obj
+    address = log or next((one.url for one in opened.log_policy().logs if one.url is not None), None)
+    if address is None:
+        raise FormatError("wallet.log_address", "the log's policy does not say where it is: give --log PATH|URL")
+    return rooms.log_files(address)
 
 
 def say_renewed(renewed: "Renewed", say: Callable[[str], None], *, otherwise: str | None = None) -> None:

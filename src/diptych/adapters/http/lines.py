@@ -28,7 +28,7 @@ MAX_TOKEN_BYTES = 64 * 1024
 MAX_CREDENTIAL_BYTES = 32 * 1024 * 1024
 MAX_REQUEST_BYTES = request_object.MAX_BYTES
 MAX_RECEIPT_BYTES = 16 * 1024
-MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 JSON, OCTETS = "application/json", "application/octet-stream"
 
 

@@ -65,6 +65,9 @@ SCHEMAS: Mapping[ActType, Schema] = {
     ActType.OPENING_DEFERRED: Schema({"request": bytes, "legal_basis": str, "disclose_on": str}, {"purpose": str}),
     ActType.OPENING_DISCLOSED: Schema({"request": bytes, "legal_basis": str, "deferred": bytes}, {"purpose": str}),
     ActType.MASK_DELETED: Schema({"record": bytes, "statement": bytes}, {}),
+    ActType.EPOCH_PUBLISHED: Schema(
+        {"issuer": str, "number": int, "epoch": str, "ends": int, "since": int, "key": bytes, "buckets": bytes}, {}
+    ),
 }
 
 

@@ -23,7 +23,10 @@ _FIRST_ABOUT_A_SUBJECT = 32
 
 
 class ActType(IntEnum):
-    """Everything that must be logged. From 32 upward an act is about one subject and carries a label."""
+    """Everything that must be logged. From 32 upward an act carries a label: it is about one subject.
+
+    The subject of `EPOCH_PUBLISHED` is its issuer, whose labels anybody can compute.
+    """
 
     KEY_CEREMONY = 1
     TRUSTEE_SET_CHANGED = 2
@@ -52,6 +55,7 @@ class ActType(IntEnum):
     OPENING_DEFERRED = 43
     OPENING_DISCLOSED = 44
     MASK_DELETED = 45
+    EPOCH_PUBLISHED = 46
 
     @property
     def is_about_a_subject(self) -> bool:

@@ -11,11 +11,23 @@ from datetime import datetime, timedelta
 from diptych.crypto.bls12381 import parse_nonzero_scalar
 from diptych.crypto.fast_suite.tokens import issue_tokens
 from diptych.errors import Refused
-from diptych.formats.bbs_credential.epoch import Epoch, bits_for, bucket_of, encode_bucket, entry_tag, name_of
+from diptych.formats.bbs_credential.epoch import (
+    DIGEST_BYTES,
+    Epoch,
+    bits_for,
+    bucket_of,
+    encode_bucket,
+    entry_tag,
+    name_of,
+)
 from diptych.formats.order.standing import Standing
+from diptych.formats.tlog.entry import Entry
+from diptych.formats.tlog.policy import Policy
 from diptych.private import Secret
+from diptych.protocols.reading.epochs import EpochsInLog, published
+from diptych.protocols.reading.files import LogFiles
 from diptych.roles.issuer.enrolments import mark_enrolments
-from diptych.roles.issuer.ports import IssuerStore
+from diptych.roles.issuer.ports import IssuerStore, Recorder
 from diptych.roles.issuer.standings import is_public
 
 PAGE = 5_000
@@ -38,12 +50,42 @@ class Share:
         return sum(len(ids) for _, ids in self.buckets)
 
 
-def plan_epoch(url: str, key: bytes, count: int, *, now: datetime, length: timedelta, ends_earlier: bool) -> Epoch:
-    """The epoch that starts now. It is accepted for two lengths: its own, and while wallets fetch the next one's."""
+@dataclass(frozen=True)
+class EpochLog:
+    """The log that epochs are recorded in, and its files."""
+
+    recorder: Recorder
+    policy: Policy
+    files: LogFiles
+
+    def next_number(self, issuer: str, *, start: int) -> int:
+        """The first number from `start` on that the log has no epoch of: a folder that came back may be behind it."""
+        return EpochsInLog(self.files, self.policy).next_number(issuer, start=start)
+
+    def entry(self, epoch: Epoch) -> Entry:
+        """The entry that records an epoch."""
+        return published(epoch).entry(policy_hash=self.policy.digest)
+
+
+def plan_epoch(
+    url: str,
+    key: bytes,
+    count: int,
+    *,
+    now: datetime,
+    length: timedelta,
+    number: int,
+    since: int,
+) -> Epoch:
+    """The epoch that starts now, without its buckets' digest.
+
+    It is accepted for two lengths: its own, and while wallets fetch the next one's.
+    """
     if not SHORTEST <= length <= LONGEST:
         raise Refused("epoch.length", "an epoch lasts between a minute and 31 days")
     starts = now.replace(microsecond=0)
-    return Epoch(url, name_of(starts), key, starts, starts + 2 * length, bits_for(count), ends_earlier)
+    bits = bits_for(count)
+    return Epoch(url, name_of(starts), key, starts, starts + 2 * length, bits, number, since, bytes(DIGEST_BYTES))
 
 
 def heed_standings(store: IssuerStore) -> None:

@@ -56,7 +56,10 @@ class Epochs(Protocol):
     """What the issuer's signer of epochs says: which keys of the fast suite say "not revoked" now."""
 
     def accepted(self, trust: FastSuiteTrust, *, now: datetime) -> Sequence[Epoch]:
-        """The epochs accepted at `now`, the newest first, verified. `Unavailable` if they cannot be learned."""
+        """The epochs accepted at `now`, the newest first, verified. `Unavailable` if they cannot be learned.
+
+        `VerificationError` by its name for an issuer whose key of an epoch is not the one that everybody sees.
+        """
         ...
 
 

@@ -209,14 +209,15 @@ class Verifier:
             return self._decline(presentation, session, posted, now)
         request = self._request(presentation, wallet_nonce=None, now=now)
         answer = _open(posted, session, request, now)
+        policy = self._policy(presentation)
+        epochs = self._accepted_epochs(policy, now)
         # 3.
         presentation = self._store.advance(presentation_id, Event.ANSWER, now=now)
         trust, statuses = self._trust, self._statuses
         check_status = None if statuses is None else partial(statuses.check, trust=trust, now=now)
-        policy = self._policy(presentation)
         fast = FastExpectation(
             trust=self._fast_trust,
-            epochs=self._accepted_epochs(policy, now),
+            epochs=epochs,
             day=_asked_at(presentation, policy).date(),
             scope=self._party(presentation).scope,
             entropy=self._entropy,

@@ -122,6 +122,10 @@ class Wallet:
         """What was received, shown, declined and refused, the latest first."""
         return Contents(self.store.read()).history()
 
+    def knows_log(self) -> bool:
+        """Whether this wallet was told of a public log."""
+        return Contents(self.store.read()).trust().log is not None
+
     def log_policy(self) -> Policy:
         """Whose signatures this wallet believes of the public log; `Refused` if it was not told of any."""
         return policy_of(Contents(self.store.read()))
@@ -161,10 +165,10 @@ class Wallet:
         """Renews one document now, due or not."""
         return self._renew((Contents(self.store.read()).document(wanted),), now)
 
-    def fetch_tokens(self, *, now: datetime) -> Fetched:
-        """What says that documents are not revoked, ahead of need. See `epochs`."""
+    def fetch_tokens(self, *, now: datetime, files: LogFiles | None = None) -> Fetched:
+        """What says that documents are not revoked, ahead of need; `files` are the public log's. See `epochs`."""
         with self.store.acting():
-            return fetch_tokens(self.store, self.issuer_line, now=now)
+            return fetch_tokens(self.store, self.issuer_line, now=now, files=files)
 
     def review(self, link: str, *, now: datetime) -> Plan:
         """Who asks, what for, what they would learn and how. See `Presenting.review`."""

@@ -108,6 +108,7 @@ ACTS: Mapping[str, Mapping[ActType, str]] = {
         ActType.OPENING_DEFERRED: "ouverture à annoncer plus tard",
         ActType.OPENING_DISCLOSED: "ouverture annoncée",
         ActType.MASK_DELETED: "masque effacé",
+        ActType.EPOCH_PUBLISHED: "époque publiée",
     },
 }
 
