@@ -77,7 +77,7 @@ class FastPlay(Play):
         return replace(self.town.signers.trust(), fast_suite=encode_member(self.public))
 
     def sign_for_the_fast_suite(self) -> None:
-        signers = CurrentProvingSigners(self.keys, catalogue())
+        signers = CurrentProvingSigners(self.keys, catalogue(), lambda: self.now)
         self.town.issuer = replace(self.town.issuer, proving_signers=signers)
         self.issuer_end.issuer = self.town.issuer
 

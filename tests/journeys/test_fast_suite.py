@@ -16,11 +16,13 @@ from diptych.roles.verifier.model import State
 from diptych.roles.verifier.policy import Mechanism as Proven
 from diptych.roles.verifier.policy import Policy, parse
 from diptych.roles.verifier.service import Verifier
+from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.memory import MemoryWalletStore
 from diptych.roles.wallet.planning import Mechanism, Unanswerable
+from diptych.roles.wallet.proving import fast_suite_trust, open_held
 from tests.fast_play import AGREED, FastPlay
 from tests.issuing import NOW
-from tests.play import Play, policies
+from tests.play import Play, catalogue, policies
 
 
 @pytest.fixture
@@ -80,6 +82,37 @@ def test_two_epochs_are_accepted_around_a_change(play: FastPlay) -> None:
         play.wallet.review(play.ask("licence_stands").link, now=play.now)
     play.wallet.fetch_tokens(now=play.now)
     assert play.answered("licence_stands")[1].state is State.ACCEPTED
+
+
+def test_an_issuers_key_is_replaced_while_everything_goes_on(play: FastPlay) -> None:
+    play.receive()
+    play.publish()
+    play.wallet.fetch_tokens(now=play.now)
+    pseudonym = play.pseudonym()
+    types = list(catalogue().types.values())
+    old = play.public.types["org.iso.18013.5.1.mDL"].keys
+
+    # Announced: everybody takes the trust file; the old key still signs.
+    play.keys.rotate(types, signs_from=play.now + timedelta(days=2), now=play.now, entropy=play.town.entropy)
+    assert play.answered("age_on_the_day")[1].state is State.ACCEPTED  # whoever has not taken it yet
+    play.take_trust()
+    play.meet(play.fast_verifier())
+    assert play.answered("licence_stands")[1].state is State.ACCEPTED
+
+    # Its day comes: renewals are under the new key, what the old one signed stays good, and the customer is the same.
+    play.later(days=2, hours=1)
+    play.publish()
+    play.wallet.fetch_tokens(now=play.now)
+    assert play.answered("licence_stands")[1].state is State.ACCEPTED
+    assert play.pseudonym() == pseudonym
+    (document,) = play.wallet.renew("driving-entitlement", now=play.now).documents
+    contents = Contents(play.store.read())
+    trust = fast_suite_trust(contents)
+    (licence,) = [one for one in contents.documents() if one.doc_type == "org.iso.18013.5.1.mDL"]
+    assert (open_held(contents, licence, trust).issued.issuer_key,) == old
+    announced = play.public.types[document.doc_type].keys
+    assert len(announced) == 2
+    assert open_held(contents, document, trust).issued.issuer_key == announced[-1]
 
 
 def test_a_pseudonym_is_the_same_here_through_all_keys_and_another_elsewhere(play: FastPlay, tmp_path: Path) -> None:

@@ -108,10 +108,13 @@ class IssuerKeys:
             ring = self.ring().pruned(now=now)
             self.fast_suite.ensure(self.catalogue, entropy=entropy)
             since = (signs_from or now).replace(microsecond=0)
+            documents = self._documents(self._uses(type_ids))
             root_signer = self._root_signer(ring, root_key)
             ring = self._certified(
                 ring, self._uses(type_ids), root_signer, key=key, signs_from=since, now=now, entropy=entropy
             )
+            # Last of what can fail, and before trust.json is written: a kill in between leaves keys that it names next.
+            self.fast_suite.rotate(documents, signs_from=since, now=now, entropy=entropy)
             self._save(ring)
             return self._tidied(now=now)
 
@@ -158,8 +161,7 @@ class IssuerKeys:
             further = [one for one in types if one.id not in under_way]
             if further:
                 # Beside the lost keys lay those of the fast suite.
-                documents = [self.catalogue.types[one.id] for one in further if one.id in self.catalogue.types]
-                self.fast_suite.give_up(documents, entropy=entropy)
+                self.fast_suite.give_up(self._documents(further), entropy=entropy)
                 ring = self._without(ring, further, is_root_lost=is_root_lost, retired_too=retired_too, now=now)
             if ring.emergency is not None:
                 try:
@@ -206,6 +208,7 @@ class IssuerKeys:
 
     def _tidied(self, *, now: datetime) -> Keyring:
         """Destroy private keys that will never sign again. A key in a token is left to its owner."""
+        self.fast_suite.tidy(list(self.catalogue.types.values()), now=now)
         ring = self.ring()
         gone = [one for one in ring.idle_keys(now=now) if one.key is not None and not is_token_uri(one.key)]
         for one in gone:
@@ -220,6 +223,9 @@ class IssuerKeys:
         if type_ids is None:
             return (*(KeyUse.of(one) for one in self.catalogue.types.values()), FOR_STATUS_LISTS)
         return tuple(self._use(type_id) for type_id in type_ids)
+
+    def _documents(self, uses: Sequence[KeyUse]) -> list[DocumentType]:
+        return [self.catalogue.types[one.id] for one in uses if one.id in self.catalogue.types]
 
     def _use(self, type_id: str) -> KeyUse:
         return FOR_STATUS_LISTS if type_id == STATUS_LISTS else KeyUse.of(self.catalogue.type(type_id))

@@ -242,7 +242,9 @@ class IssuerRoom:
         signers = CurrentDocumentSigners(keys, lambda: datetime.now(UTC))
         # A folder of an earlier release has none until `rotate-signer` makes them.
         proving_signers = (
-            None if keys.fast_suite.public() is None else CurrentProvingSigners(keys.fast_suite, catalogue)
+            None
+            if keys.fast_suite.public() is None
+            else CurrentProvingSigners(keys.fast_suite, catalogue, lambda: datetime.now(UTC))
         )
 
         @functools.cache

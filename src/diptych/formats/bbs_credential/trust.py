@@ -33,7 +33,7 @@ _KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 @dataclass(frozen=True)
 class TypeKeys:
-    """One document type: its layout, and the issuer keys believed for it, the present one last."""
+    """One document type: its layout, and the issuer keys believed for it, in the order in which they sign."""
 
     layout: Layout
     keys: tuple[bytes, ...]
