@@ -284,6 +284,13 @@ class VerifierSettings:
     cross_check: Annotated[
         bool, Setting(Switch(), "Every proof is checked by a second engine too, and refused unless both agree.")
     ] = False
+    batch_milliseconds: Annotated[
+        int,
+        Setting(
+            Number(0, 1000),
+            "How long an answer of the fast suite waits for others, to be checked together; 0: each alone.",
+        ),
+    ] = 3
     checks_a_minute: Annotated[
         int, Setting(Number(1, 1_000_000), "How many answers are checked in a minute, at most, over all workers.")
     ] = 300

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diptych.formats.mdoc.trust import IssuerTrust
     from diptych.private import Secret
     from diptych.protocols.reading.epochs import EpochsInLog
+    from diptych.roles.verifier.fast_answer import FastCheck
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
 
@@ -196,6 +197,7 @@ class VerifierRoom:
                 outcomes=None if line is None else SharedOutcomes(line),
                 statuses=StatusChecks(HttpStatusLists()),
                 epochs=HttpEpochs(log=_log_of_epochs(settings)),
+                fast_check=_fast_check(settings),
             )
 
             def take_on(found: "verifier_folder.OpenedFolder") -> None:
@@ -248,3 +250,16 @@ def _log_of_epochs(settings: "VerifierSettings") -> "EpochsInLog | None":
         return None
     policy = log_writer.read_policy(settings.log_policy)
     return EpochsInLog(open_log_files(log_writer.address_of(policy, None)), policy)
+
+
+def _fast_check(settings: "VerifierSettings") -> "FastCheck | None":
+    """Answers of the fast suite that come together are checked together; None where each is checked alone."""
+    import os
+    from functools import partial
+
+    from diptych.adapters.fast_queue import FastQueue
+    from diptych.roles.verifier.fast_answer import verify_fast_batch
+
+    if settings.batch_milliseconds == 0:
+        return None
+    return FastQueue(partial(verify_fast_batch, entropy=os.urandom), seconds=settings.batch_milliseconds / 1000)

@@ -106,6 +106,7 @@ def fast_suite_prose(found: Members) -> str:
         f"  prove       {ours['prove_ms']:8.2f} ms      {beside('prove_ms', 'prove', ' ms')}\n"
         f"  verify      {ours['verify_ms']:8.2f} ms      {beside('verify_ms', 'verify', ' ms')}\n"
         f"  batch of 64 {ours['batch64_ms_each']:8.2f} ms each\n"
+        f"  64 at once  {ours['queue64_ms_each']:8.2f} ms each, through the verifier's queue\n"
         f"  proof       {ours['bytes']:8d} bytes   {beside('bytes', 'bytes', ' bytes')}\n"
         f"  native      {100 * ours['native_share']:8.0f} % of the time\n"
         f"  tokens      {epoch['tokens_per_second_per_core']:8.0f} /s"

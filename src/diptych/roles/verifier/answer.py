@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from diptych.crypto import longfellow
-from diptych.crypto.entropy import Entropy
 from diptych.crypto.longfellow import Claim
 from diptych.crypto.signing import SoftwareSigner
 from diptych.errors import FormatError, Refused, VerificationError
@@ -23,20 +22,20 @@ from diptych.formats.status_list.reference import StatusReference
 from diptych.private import Personal
 from diptych.protocols.openid4vp import dcql
 from diptych.protocols.openid4vp.response import Response
-from diptych.roles.verifier.fast_answer import ExpectedFast, verify_fast
+from diptych.roles.verifier.fast_answer import ExpectedFast, FastCheck
 from diptych.roles.verifier.policy import Alternative, Mechanism, Policy
 from diptych.roles.verifier.ports import ProofVerifier
 
 
 @dataclass(frozen=True)
 class FastExpectation:
-    """Keys, epochs that are accepted now, the day that was asked about, and who we are to pseudonyms."""
+    """Keys, epochs that are accepted now, the day asked about, who we are to pseudonyms, and how it is checked."""
 
     trust: FastSuiteTrust | None
     epochs: Sequence[Epoch]
     day: date
     scope: str
-    entropy: Entropy
+    check: FastCheck = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,12 @@ def verify_answer(
 
 def _verify_fast(
     presentation: bytes, alternative: Alternative, expected: Expected, admit: Callable[[], None]
-) -> dict[str, Personal[bytes]]:
+) -> Mapping[str, Personal[bytes]]:
     fast = expected.fast
     if fast is None:
         raise VerificationError("presentation.format", "no answer of the fast suite was asked for here")
     admit()
-    return verify_fast(
+    return fast.check(
         presentation,
         ExpectedFast(
             policy=expected.policy.id,
@@ -111,7 +110,6 @@ def _verify_fast(
             trust=fast.trust,
             epochs=fast.epochs,
         ),
-        entropy=fast.entropy,
     )
 
 

@@ -4,9 +4,10 @@ What the verifier keeps of it is left to `service`: a verdict, and a pseudonym o
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeAlias
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.fast_suite.credential import Value
@@ -41,6 +42,10 @@ class ExpectedFast:
     transcript: bytes = field(repr=False)
     trust: FastSuiteTrust | None
     epochs: Sequence[Epoch]
+
+
+FastCheck: TypeAlias = Callable[[bytes, ExpectedFast], Mapping[str, Personal[bytes]]]
+"""`verify_fast`, alone or in a queue with others: returns or raises for this answer alone."""
 
 
 @dataclass(frozen=True)
