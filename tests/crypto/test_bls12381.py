@@ -30,6 +30,7 @@ from diptych.crypto.bls12381 import (
     sum_g2,
     sum_public,
     sum_secret,
+    sum_small,
 )
 from diptych.errors import FormatError
 
@@ -150,6 +151,12 @@ def test_the_three_ways_to_sum_agree(values: list[int]) -> None:
     expected = sum_secret(zip(points, values, strict=True))
     assert sum_public(list(zip(points, values, strict=True))) == expected
     assert sum_fixed([(FixedBase(point), value) for point, value in zip(points, values, strict=True)]) == expected
+
+
+@given(st.lists(st.integers(-(2**20), 2**20), max_size=5))
+def test_a_sum_of_small_numbers_is_the_sum(numbers: list[int]) -> None:
+    points = [hash_to_g1(bytes([place]), b"tag") for place in range(len(numbers))]
+    assert sum_small(list(zip(points, numbers, strict=True))) == sum_public(list(zip(points, numbers, strict=True)))
 
 
 def test_sums_of_nothing_and_of_identities() -> None:

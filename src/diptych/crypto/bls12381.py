@@ -232,6 +232,18 @@ def sum_secret(terms: Iterable[tuple[G1, int]]) -> G1:
     return G1(total)
 
 
+def sum_small(terms: Sequence[tuple[G1, int]]) -> G1:
+    """The sum of point * number for public numbers of few bits, negative ones too, in variable time: by doubling."""
+    doubled = pyblst.BlstP1Element()
+    signed = [(point._blst if number >= 0 else -point._blst, abs(number)) for point, number in terms]
+    for bit in reversed(range(max((number.bit_length() for _, number in signed), default=0))):
+        doubled = doubled + doubled
+        for point, number in signed:
+            if number >> bit & 1:
+                doubled = doubled + point
+    return G1(doubled)
+
+
 def sum_public(terms: Sequence[tuple[G1, int]]) -> G1:
     """The sum of point * scalar in variable time (arkworks): for a verifier, whose scalars anyone may know."""
     if len(terms) <= _FEW:

@@ -14,6 +14,7 @@ from diptych.crypto.bls12381 import (
     G1,
     G1_BYTES,
     G2,
+    ORDER,
     encode_scalar,
     expand_message,
     g2_base,
@@ -24,10 +25,11 @@ from diptych.crypto.bls12381 import (
     parse_nonzero_scalar,
     random_scalars,
     sum_public,
+    sum_small,
 )
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.lookup_prf.keys import KeyShare, PurposeKey, encode_purpose
-from diptych.crypto.lookup_prf.polynomials import lagrange
+from diptych.crypto.lookup_prf.polynomials import whole_lagrange
 from diptych.crypto.lookup_prf.tags import derive
 from diptych.errors import FormatError, Unavailable, VerificationError
 from diptych.private import Personal, Secret
@@ -111,16 +113,16 @@ def finish(request: BlindedRequest, answers: Mapping[int, bytes], *, key: Purpos
         raise VerificationError("lookup_prf.purpose", "the key is of another purpose than the request")
     weights = _weights(request, answers)
     partials, liars = _well_formed(request, answers, key)
-    combined = _combine(dict(list(partials.items())[: key.threshold]), key, liars)
-    if not _holds(combined, request.points, key.public_key, weights):
+    combined, times = _combine(dict(list(partials.items())[: key.threshold]), key, liars)
+    if not _holds(combined, request.points, key.public_key, weights, times=times):
         for index, points in partials.items():
             if not _holds(points, request.points, key.trustee_keys[index], weights):
                 liars[index] = "lookup_prf.partial"
         honest = {index: points for index, points in partials.items() if index not in liars}
-        combined = _combine(dict(list(honest.items())[: key.threshold]), key, liars)
-        if not _holds(combined, request.points, key.public_key, weights):
+        combined, times = _combine(dict(list(honest.items())[: key.threshold]), key, liars)
+        if not _holds(combined, request.points, key.public_key, weights, times=times):
             raise VerificationError("lookup_prf.key", "the trustees' keys are not shares of the purpose's public key")
-    return Evaluated(_derived(request, combined), liars)
+    return Evaluated(_derived(request, combined, times=times), liars)
 
 
 def _well_formed(
@@ -142,26 +144,35 @@ def _well_formed(
     return partials, liars
 
 
-def _combine(partials: Mapping[int, Sequence[G1]], key: PurposeKey, liars: Mapping[int, str]) -> tuple[G1, ...]:
-    """Interpolation at 0, in the exponent: all of it public."""
+def _combine(
+    partials: Mapping[int, Sequence[G1]], key: PurposeKey, liars: Mapping[int, str]
+) -> tuple[tuple[G1, ...], int]:
+    """Interpolation at 0, in the exponent: all of it public. The results times a small number, and that number.
+
+    Over one denominator the factors are small whole numbers, so no multiplication by a scalar is needed; the
+    denominator goes into the one that takes the blind away.
+    """
     if len(partials) < key.threshold:
         named = f"; these do not hold: {', '.join(map(str, sorted(liars)))}" if liars else ""
         raise TooFewAnswers(
             liars, f"{key.threshold} answers that hold are needed, and there are {len(partials)}{named}"
         )
     indices = tuple(sorted(partials))
-    factors = [lagrange(indices, index, 0) for index in indices]
+    factors, denominator = whole_lagrange(indices)
     columns = zip(*(partials[index] for index in indices), strict=True)
-    return tuple(sum_public(list(zip(column, factors, strict=True))) for column in columns)
+    return tuple(sum_small(list(zip(column, factors, strict=True))) for column in columns), denominator
 
 
-def _holds(results: Sequence[G1], points: Sequence[G1], public_key: G2, weights: Sequence[int]) -> bool:
-    """Whether each result is its point times the key's secret: one equation for all, each with its own weight."""
+def _holds(
+    results: Sequence[G1], points: Sequence[G1], public_key: G2, weights: Sequence[int], *, times: int = 1
+) -> bool:
+    """Whether each result is `times` its point times the key's secret: one equation for all, each weighed by itself."""
     if len(points) == 1:
         left, right = results[0], points[0]
     else:
         left = sum_public(list(zip(results, weights, strict=True)))
         right = sum_public(list(zip(points, weights, strict=True)))
+    right = sum_small([(right, times)])
     return pairing_product_is_one([(left, g2_base()), (-right, public_key)])
 
 
@@ -174,9 +185,10 @@ def _weights(request: BlindedRequest, answers: Mapping[int, bytes]) -> list[int]
     return [int.from_bytes(drawn[at : at + _WEIGHT_BYTES], "big") for at in range(0, len(drawn), _WEIGHT_BYTES)]
 
 
-def _derived(request: BlindedRequest, combined: Sequence[G1]) -> tuple[Secret, ...]:
+def _derived(request: BlindedRequest, combined: Sequence[G1], *, times: int) -> tuple[Secret, ...]:
+    """The values, from results that are `times` too large and blinded."""
     found = []
     for one, blind, point in zip(request.inputs, request.blinds, combined, strict=True):
-        value = Secret((point * inverse(parse_nonzero_scalar(blind.reveal()))).encode())
+        value = Secret((point * inverse(parse_nonzero_scalar(blind.reveal()) * times % ORDER)).encode())
         found.append(derive(value, purpose=request.purpose, source=one))
     return tuple(found)

@@ -5,7 +5,9 @@ in a key's life and on nobody's demand; what answers to strangers multiplies in 
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
+from math import lcm, prod
 
 from diptych.crypto.bls12381 import G2, ORDER, g2_identity, sum_g2
 
@@ -19,6 +21,17 @@ def lagrange(indices: tuple[int, ...], index: int, at: int) -> int:
             numerator = numerator * (at - other) % ORDER
             denominator = denominator * (index - other) % ORDER
     return numerator * pow(denominator, -1, ORDER) % ORDER
+
+
+@lru_cache(maxsize=4096)
+def whole_lagrange(indices: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """What the values at `indices` count for in the value at 0, as whole numbers over one denominator. Public.
+
+    For indices from 1 on they are small: 3, -3 and 1 over 1 for the first three.
+    """
+    factors = [prod(Fraction(other, other - index) for other in indices if other != index) for index in indices]
+    denominator = lcm(*(factor.denominator for factor in factors))
+    return tuple(int(factor * denominator) for factor in factors), denominator
 
 
 def evaluate(coefficients: Sequence[int], at: int) -> int:
