@@ -14,7 +14,7 @@ from diptych.formats.tlog.entry import ActType, parse_entry
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Personal
 from diptych.roles.officer.counter import Enrolled, Erased, Found, Read, Reason
-from tests.officer_town import OfficerTown
+from tests.officer_town import OfficerTown, starting_at
 from tests.registry_world import BASIS, MARIE, content_of
 
 TYPE = "driving-licence"
@@ -29,8 +29,8 @@ def town() -> OfficerTown:
     return OfficerTown()
 
 
-def find(town: OfficerTown, status: CivilStatus = MARIE) -> Found:
-    return town.workstation.find(status, legal_basis="enrolment", now=town.log.now, entropy=os.urandom)
+def find(town: OfficerTown, status: CivilStatus = MARIE, *, first: int = 1) -> Found:
+    return town.workstation.find(status, legal_basis="enrolment", now=town.log.now, entropy=starting_at(first))
 
 
 def enrol(town: OfficerTown, status: CivilStatus = MARIE, found: Found | None = None) -> Enrolled:
@@ -46,7 +46,7 @@ def enrol(town: OfficerTown, status: CivilStatus = MARIE, found: Found | None = 
 
 
 def read(town: OfficerTown, record_id: bytes, reason: Reason = REASON) -> Read:
-    return town.workstation.open(record_id, reason, now=town.log.now, entropy=os.urandom)
+    return town.workstation.open(record_id, reason, now=town.log.now, entropy=starting_at(1))
 
 
 def test_somebody_who_is_enrolled_is_found_the_second_time_however_the_name_is_written(town: OfficerTown) -> None:
@@ -91,6 +91,69 @@ def test_two_liars_and_silent_trustees_are_named_and_stop_nobody(town: OfficerTo
     opened = read(town, enrolled.record_id)
     assert opened.content == enrolled.content
     assert set(opened.named) == {1, 4}
+
+
+def asked(town: OfficerTown, path: str) -> list[int]:
+    return [index for index, asked in town.holders.asked if asked == path]
+
+
+@pytest.mark.parametrize(("first", "expected"), [(1, [1, 2, 3]), (4, [4, 5, 1])])
+def test_no_more_trustees_look_up_than_it_takes_and_each_has_its_turn(
+    town: OfficerTown, first: int, expected: list[int]
+) -> None:
+    assert find(town, first=first).named == {}
+    assert asked(town, "lookups") == expected
+
+
+def test_a_slow_trustee_is_named_and_delays_nobody(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.asked.clear()
+    town.holders.slow = {2}
+    found = find(town)
+    assert found.matches == (enrolled.record_id,)
+    assert found.named == {2: "holder.slow"}
+    assert asked(town, "lookups") == [1, 2, 3, 4]
+    opened = read(town, enrolled.record_id)
+    assert opened.content == enrolled.content
+    assert opened.named == {2: "holder.slow"}
+    assert asked(town, "openings") == [0, 1, 3, 4]
+    assert town.holders.waited_for == []
+
+
+def test_a_slow_trustee_is_waited_for_where_there_is_no_other(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.slow, town.holders.down = {2}, {4, 5}
+    found = find(town)
+    assert found.matches == (enrolled.record_id,)
+    assert found.named == {2: "holder.slow", 4: "holder.unreachable", 5: "holder.unreachable"}
+    assert read(town, enrolled.record_id).content == enrolled.content
+    assert town.holders.waited_for == [2, 2, 2]
+
+
+def test_a_liar_among_the_first_is_replaced(town: OfficerTown) -> None:
+    """Its answer is signed and made of points, and is not its share's: only the others show that."""
+    enrolled = enrol(town)
+    town.holders.asked.clear()
+    town.holders.guessing = {2}
+    found = find(town)
+    assert found.matches == (enrolled.record_id,)
+    assert found.named == {2: "lookup_prf.partial"}
+    assert asked(town, "lookups") == [1, 2, 3, 4]
+
+
+def test_more_liars_than_can_be_replaced_stop_the_look_up_and_are_named(town: OfficerTown) -> None:
+    town.holders.guessing = {1, 2, 3}
+    with pytest.raises(Unavailable, match=r"lookup\.too_few.*Trustee 1.*Trustee 2.*Trustee 3"):
+        find(town)
+    assert asked(town, "lookups") == [1, 2, 3, 4, 5]
+
+
+def test_a_slow_agency_is_waited_for_and_no_trustee_is_asked_in_its_place(town: OfficerTown) -> None:
+    enrolled = enrol(town)
+    town.holders.slow = {0}
+    opened = read(town, enrolled.record_id)
+    assert opened.content == enrolled.content
+    assert asked(town, "openings") == [1, 2, 3, 0]
 
 
 def test_an_officer_who_is_too_new_is_told_to_try_later(town: OfficerTown) -> None:

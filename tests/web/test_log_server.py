@@ -302,7 +302,7 @@ def test_a_lying_log_is_not_believed_by_the_writer(tmp_path: Path) -> None:
         def replaying(request: httpx.Request) -> httpx.Response:
             if not captured:
                 captured.append(httpx.post(request.url, content=request.content, headers=request.headers).content)
-            return httpx.Response(200, content=captured[0])
+            return httpx.Response(200, stream=httpx.ByteStream(captured[0]))
 
         recorder = HttpRecorder(
             here.url,

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import httpx
 
-from diptych.errors import FormatError, Unavailable
+from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded, too_slow
+from diptych.errors import Unavailable
 from diptych.private import Secret
 from diptych.protocols.oauth.dpop import HEADER, NONCE_HEADER, SCHEME
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
@@ -77,8 +78,7 @@ class HttpLine:
     ) -> Answer:
         place = parse_url(url)
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=total_seconds)
-        # Nothing compressed: what unpacks to more than it weighs cannot be bounded by what arrives.
-        sent = {**headers, "Accept-Encoding": "identity"}
+        sent = {**headers, **NOTHING_COMPRESSED}
         client = httpx.Client(transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False)
         answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
@@ -97,7 +97,7 @@ class HttpLine:
             answer = answers.get(timeout=total_seconds)
         except queue.Empty:
             client.close()  # what the thread reads next fails, and it ends
-            raise _too_slow() from None
+            raise too_slow() from None
         if isinstance(
             answer, httpx.HTTPError | httpx.InvalidURL | UnicodeError
         ):  # the last: no such name can be (IDNA)
@@ -108,19 +108,9 @@ class HttpLine:
 
 
 def _read(response: httpx.Response, *, max_bytes: int, deadline: float) -> Answer:
-    received = bytearray()
-    for chunk in response.iter_raw():
-        received += chunk
-        if len(received) > max_bytes:
-            raise FormatError("http.size", f"an answer here has at most {max_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise _too_slow()
+    received = read_bounded(response, max_bytes=max_bytes, deadline=deadline)
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Answer(response.status_code, media_type, bytes(received), response.headers.get(NONCE_HEADER))
-
-
-def _too_slow() -> Unavailable:
-    return Unavailable("http.time", "the other side takes too long to answer: try again later")
+    return Answer(response.status_code, media_type, received, response.headers.get(NONCE_HEADER))
 
 
 class HttpIssuerLine:

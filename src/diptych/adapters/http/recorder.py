@@ -1,10 +1,12 @@
 """A writer's way to the log over HTTP (docs/spec/recording.md): submits, and believes only what verifies."""
 
 import ssl
+import time
 from collections.abc import Sequence
 
 import httpx
 
+from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded
 from diptych.crypto.signing import Signer
 from diptych.errors import DiptychError, Refused, Unavailable
 from diptych.formats import strict_json
@@ -31,11 +33,15 @@ class HttpRecorder:
         tls: ssl.SSLContext | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`seconds` bounds each wait; `tls`, made before, spares a process that records once from making it."""
+        """`seconds` bounds each wait, and twice that an answer.
+
+        `tls`, made before, spares a process that records once from making it.
+        """
         self._entries = parse_url(url.rstrip("/")).text + submission.PATH
         self._origin = origin
         self._signer = signer
         self._policy = policy
+        self._seconds = seconds
         self._client = httpx.Client(
             transport=transport,
             timeout=seconds,
@@ -51,13 +57,16 @@ class HttpRecorder:
         where it is not known whether they stand.
         """
         body = submission.sign_submission(entries, origin=self._origin, signer=self._signer).encode()
+        headers, deadline = {"Content-Type": submission.MEDIA_TYPE, **NOTHING_COMPRESSED}, time.monotonic()
         try:
-            answer = self._client.post(self._entries, content=body, headers={"Content-Type": submission.MEDIA_TYPE})
+            with self._client.stream("POST", self._entries, content=body, headers=headers) as answer:
+                status = answer.status_code
+                content = read_bounded(answer, max_bytes=receipts.MAX_BYTES, deadline=deadline + 2 * self._seconds)
         except httpx.HTTPError as error:
             raise Unavailable("recorder.unreachable", "the log did not answer: record the same acts again") from error
-        if answer.status_code != 200:
-            raise _error(answer)
-        found = receipts.parse_receipts(answer.content)
+        if status != 200:
+            raise _error(status, content)
+        found = receipts.parse_receipts(content)
         return receipts.verify_receipts(found, entries=entries, policy=self._policy)
 
     def close(self) -> None:
@@ -65,12 +74,12 @@ class HttpRecorder:
         self._client.close()
 
 
-def _error(answer: httpx.Response) -> DiptychError:
-    if answer.status_code >= 500:
+def _error(status: int, content: bytes) -> DiptychError:
+    if status >= 500:
         return Unavailable("recorder.unavailable", "the log cannot record now: record the same acts again")
     try:
-        check = strict_json.text(strict_json.parse_object(answer.content[:4096]), "error")
+        check = strict_json.text(strict_json.parse_object(content[:4096]), "error")
     except DiptychError:
         check = "no reason given"
     shown = check if check.isascii() and check.isprintable() and len(check) < 100 else "no reason given"
-    return Refused("recorder.refused", f"the log refuses these acts ({answer.status_code}): {shown}")
+    return Refused("recorder.refused", f"the log refuses these acts ({status}): {shown}")

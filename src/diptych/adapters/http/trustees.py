@@ -3,9 +3,12 @@
 What a trustee says is believed only where it is signed; a refusal is passed on by the name that it gives.
 """
 
+import time
+
 import httpx
 
-from diptych.errors import Conflict, DiptychError, FormatError, Refused, Unavailable
+from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded
+from diptych.errors import Conflict, DiptychError, Refused, Unavailable
 from diptych.formats import strict_json
 from diptych.formats.mandate.trustee_set import Trustee
 from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
@@ -33,45 +36,47 @@ class HttpTrustees:
         self._client.close()
 
     def kept_size(self, trustee: Trustee) -> int:
-        answer = self._send("GET", trustee.url, "checkpoint", None, SECONDS)
-        if answer.status_code == 404:
+        status, content = self._send("GET", trustee.url, "checkpoint", None)
+        if status == 404:
             return 0
-        if answer.status_code != 200 or len(answer.content) > MAX_NOTE_BYTES:
-            raise said_error(answer)
-        return parse_signed_checkpoint(answer.content).checkpoint.size
+        if status != 200 or len(content) > MAX_NOTE_BYTES:
+            raise said_error(status, content)
+        return parse_signed_checkpoint(content).checkpoint.size
 
     def send(self, trustee: Trustee, message: Message, body: bytes) -> None:
-        answer = self._send("POST", trustee.url, message.value, body, SECONDS)
-        if answer.status_code != 204:
-            raise said_error(answer)
+        status, content = self._send("POST", trustee.url, message.value, body)
+        if status != 204:
+            raise said_error(status, content)
 
     def take_part(self, url: str, channel: bytes) -> bytes:
         """What the trustee at `url` has said in a key ceremony, after this channel."""
-        answer = self._send("POST", url, "ceremonies", channel, CEREMONY_SECONDS)
-        if answer.status_code != 200:
-            raise said_error(answer)
-        if len(answer.content) > MAX_CHANNEL_BYTES:
-            raise FormatError("ceremony.size", "the trustee says too much")
-        return answer.content
+        status, content = self._send("POST", url, "ceremonies", channel, seconds=CEREMONY_SECONDS)
+        if status != 200:
+            raise said_error(status, content)
+        return content
 
-    def _send(self, method: str, url: str, path: str, body: bytes | None, seconds: float) -> httpx.Response:
-        headers = {} if body is None else {"Content-Type": MEDIA_TYPE}
+    def _send(
+        self, method: str, url: str, path: str, body: bytes | None, *, seconds: float = SECONDS
+    ) -> tuple[int, bytes]:
+        headers = NOTHING_COMPRESSED if body is None else {"Content-Type": MEDIA_TYPE, **NOTHING_COMPRESSED}
         address = f"{parse_url(url.rstrip('/')).text}/{path}"
+        deadline = time.monotonic() + 2 * seconds
         try:
-            return self._client.request(method, address, content=body, headers=headers, timeout=seconds)
+            with self._client.stream(method, address, content=body, headers=headers, timeout=seconds) as answer:
+                return answer.status_code, read_bounded(answer, max_bytes=MAX_CHANNEL_BYTES, deadline=deadline)
         except httpx.HTTPError as error:
             raise Unavailable("trustee.unreachable", "the trustee did not answer") from error
 
 
-def said_error(answer: httpx.Response) -> DiptychError:
+def said_error(status: int, content: bytes) -> DiptychError:
     """What the other side said, in the family of its status: the name of the check, and no other of its words."""
     try:
-        check = strict_json.text(strict_json.parse_object(answer.content[:MAX_ERROR_BYTES]), "error")
+        check = strict_json.text(strict_json.parse_object(content[:MAX_ERROR_BYTES]), "error")
     except DiptychError:
         check = "holder.error"
     if not (check.isascii() and check.replace(".", "").replace("_", "").isalnum() and len(check) < 64):
         check = "holder.error"
-    said = f"the answer is {answer.status_code} {check}"
-    if answer.status_code == 409:
+    said = f"the answer is {status} {check}"
+    if status == 409:
         return Conflict(check, said)
-    return Unavailable(check, said) if answer.status_code >= 500 else Refused(check, said)
+    return Unavailable(check, said) if status >= 500 else Refused(check, said)

@@ -20,7 +20,7 @@ from diptych.protocols.certifying.trustee_sets import accept_trustee_set
 from diptych.protocols.enrolling.enrolment import check_sealed_to
 from diptych.protocols.enrolling.query import RECORD_QUERY, RecordQuery
 from diptych.protocols.opening.answer import AGENCY_INDEX
-from diptych.roles.officer.ports import Answers, History, RegistryLine
+from diptych.roles.officer.ports import Answers, History, RegistryLine, Slow
 
 _WAITING = "officer.waiting"
 
@@ -53,13 +53,11 @@ class Desk:
     def ask(
         self, trustees: Iterable[Trustee], path: str, bodies: Mapping[int, bytes]
     ) -> Iterable[tuple[Trustee, bytes | DiptychError]]:
-        """Each trustee of `bodies`, by index, is sent its body; the answers as they come, or why there is none."""
+        """Each trustee of `bodies`, by index, is sent its body and waited for; answers as they come, or why not."""
         by_index = {trustee.index: trustee for trustee in trustees}
-        questions: dict[int, tuple[str, str, bytes | None]] = {
-            index: (by_index[index].url, path, body) for index, body in bodies.items()
-        }
-        for index, answer in self.holders.ask(questions):
-            yield by_index[index], answer
+        for index, answer in self.holders.ask({at: (by_index[at].url, path, body) for at, body in bodies.items()}):
+            if not isinstance(answer, Slow):
+                yield by_index[index], answer
 
     def fetch(self, record_id: bytes, trustees: TrusteeSet, now: datetime) -> UnverifiedStatement[SealedRecord]:
         """The latest version. That it is the latest, and no other than was enrolled, k trustees say by answering."""

@@ -16,7 +16,8 @@ from diptych.protocols.lookup.decision import verify_lookup_answer
 from diptych.protocols.lookup.request import LOOKUP_ANSWER, LOOKUP_REQUEST, LookupRequest
 from diptych.protocols.lookup.tags import TAG_REQUEST, TagRequest, parse_tag_answer
 from diptych.roles.officer.counter import Found
-from diptych.roles.officer.desk import Desk, expect, indices, names
+from diptych.roles.officer.desk import Desk, expect, names
+from diptych.roles.officer.quorum import ask_quorum
 
 
 def find(desk: Desk, status: CivilStatus, *, legal_basis: str, now: datetime, entropy: Entropy) -> Found:
@@ -54,24 +55,35 @@ def _values(
         LookupRequest(desk.own, desk.purpose, legal_basis, key.generation, entropy(NONCE_BYTES), now, blinded.encode()),
         signer=desk.signer,
     )
-    points: dict[int, bytes] = {}
-    named: dict[int, str] = {}
     body = request.encode()
-    for trustee, answer in desk.ask(trustees.trustees, "lookups", dict.fromkeys(indices(trustees), body)):
+    quorum = ask_quorum(
+        desk.holders,
+        trustees,
+        lambda trustee: (trustee.url, "lookups", body),
+        threshold=key.threshold,
+        entropy=entropy,
+    )
+    keys = {trustee.index: trustee.signer for trustee in trustees.trustees}
+    points: dict[int, bytes] = {}
+    for index, answer in quorum:
         try:
-            points[trustee.index] = verify_lookup_answer(
+            points[index] = verify_lookup_answer(
                 LOOKUP_ANSWER.parse(expect(answer)),
-                trustee_key=trustee.signer,
+                trustee_key=keys[index],
                 expected_request=request,
-                expected_index=trustee.index,
+                expected_index=index,
                 now=now,
             ).content.points
+            if len(points) >= key.threshold:
+                evaluated = lookup_prf.finish(blinded, points, key=key)
+                return evaluated.derived, {**quorum.named, **evaluated.liars}
+        except lookup_prf.TooFewAnswers as few:
+            for liar, check in few.liars.items():
+                del points[liar]
+                quorum.fault(liar, check)
         except DiptychError as error:
-            named[trustee.index] = error.check
-    if len(points) < key.threshold and named:
-        raise _too_few(named, trustees)
-    evaluated = lookup_prf.finish(blinded, points, key=key)
-    return evaluated.derived, {**named, **evaluated.liars}
+            quorum.fault(index, error.check)
+    raise _too_few(quorum.named, trustees)
 
 
 def _too_few(named: Mapping[int, str], trustees: TrusteeSet) -> Unavailable:

@@ -1,6 +1,8 @@
 """Opening a record: its request is made public, the agency and a quorum are asked, and only here it is readable."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 
 from diptych.crypto.entropy import Entropy
 from diptych.crypto.hpke import generate_recipient
@@ -30,7 +32,8 @@ from diptych.protocols.opening.states import (
     refuse,
 )
 from diptych.roles.officer.counter import Read, Reason
-from diptych.roles.officer.desk import Desk, expect, names
+from diptych.roles.officer.desk import Desk, names
+from diptych.roles.officer.quorum import ask_quorum
 
 REQUEST_LIFETIME = timedelta(hours=1)
 
@@ -46,14 +49,14 @@ def open_record(desk: Desk, record_id: bytes, reason: Reason, *, now: datetime, 
     order = None if reason.court_order is None else COURT_ORDER.parse(reason.court_order)
     shown = parse_shown_act(desk.registry.send("requests", Publication(requested.request, order).encode()))
     published = publish(requested, shown, policy=desk.log_policy)
-    state = _gather(desk, published, shown, reason, trustees=trustees, now=now)
+    state, named = _gather(desk, published, shown, reason, trustees=trustees, entropy=entropy)
     _report(desk, requested, isinstance(state, Quorate), now)
     if not isinstance(state, Quorate):
-        named = state.named if isinstance(state, RefusedOpening) else {}
+        named = {**named, **state.named} if isinstance(state, RefusedOpening) else named
         raise Refused("opening.refused", f"no quorum opens this: {names(named, trustees)}")
     opened = combine(state)
     version = RecordVersion.of(signed)
-    return Read(version.record_id, version.number, version.record_hash, opened.content, opened.named)
+    return Read(version.record_id, version.number, version.record_hash, opened.content, {**named, **opened.named})
 
 
 def _requested(
@@ -81,33 +84,53 @@ def _requested(
 
 
 def _gather(
-    desk: Desk, published: Published, shown: ShownAct, reason: Reason, *, trustees: TrusteeSet, now: datetime
-) -> Published | Quorate | RefusedOpening | Expired:
-    urls = {AGENCY_INDEX: desk.registry.url} | {trustee.index: trustee.url for trustee in trustees.trustees}
+    desk: Desk, published: Published, shown: ShownAct, reason: Reason, *, trustees: TrusteeSet, entropy: Entropy
+) -> tuple[Published | Quorate | RefusedOpening | Expired, Mapping[int, str]]:
+    """Each holder by itself: its checkpoint first, and then what it opens. Who stood in the way is named."""
+    agency, urls = AGENCY_INDEX, {trustee.index: trustee.url for trustee in trustees.trustees}
+    urls[agency] = desk.registry.url
+    quorum = ask_quorum(
+        desk.holders,
+        trustees,
+        lambda trustee: (trustee.url, "checkpoint", None),
+        threshold=published.requested.record.quorum.threshold,
+        besides={agency: (urls[agency], "checkpoint", None)},
+        entropy=entropy,
+    )
     state: Published | Quorate | RefusedOpening | Expired = published
-    bodies: dict[int, bytes] = {}
-    for index, answer in desk.holders.ask({index: (url, "checkpoint", None) for index, url in urls.items()}):
-        try:
-            bodies[index] = _presentation(desk, published, shown, reason, index=index, checkpoint=expect(answer))
-        except DiptychError as error:
-            state = _step(state, index, error, now)
-    questions: dict[int, tuple[str, str, bytes | None]] = {
-        index: (urls[index], "openings", body) for index, body in bodies.items()
-    }
-    for index, answer in desk.holders.ask(questions):
-        state = _step(state, index, answer, now)
+    consistency, presented = cache(desk.history.consistency), set[int]()
+    for index, said in quorum:
+        answer = said
+        if index not in presented and not isinstance(answer, DiptychError):
+            try:
+                body = _presentation(published, shown, reason, index=index, checkpoint=answer, consistency=consistency)
+            except DiptychError as error:
+                answer = error
+            else:
+                presented.add(index)
+                quorum.replies.ask({index: (urls[index], "openings", body)})
+                continue
+        state = _step(state, index, answer, published.requested.request.unverified.requested_at)
         if not isinstance(state, Published):
-            return state
-    return state
+            break
+        if index in state.named:
+            quorum.fault(index, state.named[index])
+    return state, quorum.named
 
 
 def _presentation(
-    desk: Desk, published: Published, shown: ShownAct, reason: Reason, *, index: int, checkpoint: bytes
+    published: Published,
+    shown: ShownAct,
+    reason: Reason,
+    *,
+    index: int,
+    checkpoint: bytes,
+    consistency: Callable[[int, int], tuple[bytes, ...]],
 ) -> bytes:
     record = published.requested.record
     size = shown.receipt.checkpoint.checkpoint.size
     kept = parse_signed_checkpoint(checkpoint).checkpoint.size if checkpoint else 0
-    steps = () if kept in (0, size) else desk.history.consistency(min(kept, size), max(kept, size))
+    steps = () if kept in (0, size) else consistency(min(kept, size), max(kept, size))
     envelope = record.agency.envelope if index == AGENCY_INDEX else record.quorum.slot_of(index).envelope
     return Presentation(
         published.requested.request,

@@ -1,10 +1,10 @@
 """What the officer needs from outside: the desk for orders, a memory for unfinished attempts, registry and holders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, Unavailable
 from diptych.roles.officer.model import Attempt
 
 
@@ -46,14 +46,34 @@ class Attempts(Protocol):
         ...
 
 
+Question: TypeAlias = tuple[str, str, bytes | None]
+"""A holder's URL, the path, the body (None to get)."""
+
+
+class Slow(Unavailable):
+    """Nothing yet. Others may be asked in its place; an answer that comes after all is given then."""
+
+
+class Replies(Protocol):
+    """What holders say, by index, as they say it: answers, or why there is none. Before an answer may come a `Slow`.
+
+    Ends when everybody who was asked has answered, or within a bounded time. Nobody need wait for that end.
+    """
+
+    def ask(self, questions: Mapping[int, Question]) -> None:
+        """Ask this too, of holders that have answered or were not asked: what they say comes among the rest."""
+        ...
+
+    def __iter__(self) -> "Replies": ...
+
+    def __next__(self) -> tuple[int, bytes | DiptychError]: ...
+
+
 class Answers(Protocol):
     """Holders asked side by side: one that is slow delays no other."""
 
-    def ask(self, questions: Mapping[int, tuple[str, str, bytes | None]]) -> Iterator[tuple[int, bytes | DiptychError]]:
-        """By index: a holder's URL, the path, the body (None to get). Answers as they come, or why there is none.
-
-        Ends when everybody has answered, within a bounded time.
-        """
+    def ask(self, questions: Mapping[int, Question]) -> Replies:
+        """By index. They are asked at once."""
         ...
 
 
