@@ -7,12 +7,13 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from diptych.adapters.provers.prover import DisposableProver
 from diptych.crypto.bls12381 import encode_scalar
 from diptych.crypto.fast_suite.statements import token
 from diptych.formats import cbor
@@ -22,6 +23,7 @@ from diptych.roles.wallet import fast_answering
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.memory import MemoryWalletStore
 from diptych.roles.wallet.planning import Mechanism, Unanswerable
+from diptych.roles.wallet.ports import Prover
 from diptych.roles.wallet.presenting import Presenting
 from diptych.roles.wallet.service import Wallet
 from tests.attacks.unlinkability_game import Adversary, Transcript, advantage, atoms
@@ -34,8 +36,8 @@ ROUNDS = 8
 class Town:
     """Two citizens whose licences the same issuer signed, the adversary among the verifiers, and some others."""
 
-    def __init__(self, folder: Path) -> None:
-        self.play = FastPlay(folder, prover=RandomisedProver())
+    def __init__(self, folder: Path, prover: Prover | None = None) -> None:
+        self.play = FastPlay(folder, prover=prover or RandomisedProver())
         self.citizens = [self.citizen() for _ in range(2)]
         self.others = [self.citizen() for _ in range(2)]
         self.play.publish()
@@ -110,8 +112,10 @@ class Town:
 
 
 class RandomisedProver:
-    """Longfellow's place in the game: of the native prover the game takes what its zero knowledge says, that a proof is
-    as good as random bytes of one length; all else on the wire is real (`tests/crypto/test_longfellow_vectors.py`)."""
+    """Longfellow's place in most of the game: what its zero knowledge says, that a proof is as good as random bytes.
+
+    All else on the wire is real. With the real prover the game is played once, because a proof takes seconds.
+    """
 
     def prove(self, **_: object) -> bytes:
         return os.urandom(len(PROOF))
@@ -147,6 +151,43 @@ def test_answers_of_longfellow_are_linked_by_nobody(town: Town) -> None:
     for wallet in (*town.citizens, *town.others):
         without_the_fast_suite(wallet)
     assert town.advantage("over_18", Mechanism.LONGFELLOW) == 0
+
+
+def test_real_proofs_of_longfellow_are_linked_by_nobody(tmp_path: Path) -> None:
+    """Sizes, fields and their order are the prover's own: seven proofs, two of others, two pairs, one kept."""
+    town = Town(tmp_path, DisposableProver())
+    for wallet in (*town.citizens, *town.others):
+        without_the_fast_suite(wallet)
+    seen: list[Transcript] = []
+    adversary = town.adversary("over_18", Mechanism.LONGFELLOW)
+
+    def play(is_one: bool) -> tuple[Transcript, Transcript]:
+        pair = (town.citizens[0], town.citizens[0] if is_one else town.citizens[1])
+        seen.extend(town.transcript(one, "over_18", Mechanism.LONGFELLOW) for one in pair)
+        return seen[-2], seen[-1]
+
+    assert advantage(adversary, play, rounds=2) == 0
+    # A proof's size is its own, drawn anew each time: one citizen's differ as two citizens' do, and by little.
+    sizes = {one.size for one in seen} | adversary.sizes
+    assert max(sizes) - min(sizes) < min(sizes) // 20
+    assert min(sizes) > 300_000
+    # The weaker build: a wallet that keeps a proof and shows it again. The same adversary wins.
+    keeping = replace(town.citizens[0], prover=KeptProof(DisposableProver()))
+    pair = [town.transcript(keeping, "over_18", Mechanism.LONGFELLOW) for _ in range(2)]
+    assert adversary.is_one_citizen(*pair) is True
+
+
+@dataclass
+class KeptProof:
+    """Proves once."""
+
+    real: DisposableProver
+    proof: bytes = b""
+
+    def prove(self, **task: object) -> bytes:
+        if not self.proof:
+            self.proof = self.real.prove(**task)  # type: ignore[arg-type]
+        return self.proof
 
 
 def without_the_fast_suite(wallet: Wallet) -> None:
