@@ -61,6 +61,7 @@ setup: .venv/dev
 	@echo "Setting up the interop peers ..." >&2
 	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq nodejs npm; } >&2
 	@command -v softhsm2-util >/dev/null || apt-get install -y -qq softhsm2 >&2 || echo "no SoftHSM2: its tests are skipped" >&2
+	@command -v strace >/dev/null || apt-get install -y -qq strace >&2 || echo "no strace: its tests are skipped" >&2
 	@test -d /usr/share/gocode/src/golang.org/x/mod && command -v go >/dev/null || apt-get install -y -qq golang-go golang-golang-x-mod-dev >&2 || echo "no Go: its tests are skipped" >&2
 	@command -v chromium >/dev/null || apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >&2 || echo "no Chromium: its tests are skipped" >&2
 	@cd tests/interop/npm && npm ci --silent --ignore-scripts >&2

@@ -30,6 +30,11 @@ def chosen(points: Sequence[T], most: int, *, kind: Callable[[T], object] = lamb
     return [points[index] for index in sorted({*firsts.values(), *spread})]
 
 
+def numbers(writes: Sequence[object], most: int) -> list[int]:
+    """Which of these writes to be killed at, from 1 on."""
+    return [number for number, _ in chosen(list(enumerate(writes, 1)), most, kind=lambda point: str(point[1]))]
+
+
 def record(role: str, act: str, fault: str, *, points: Sequence[object], of: int, held: str) -> None:
     """Note a play that held at all its points, of which a whole run has `of`."""
     kinds = Counter(str(point) for point in points)

@@ -16,10 +16,12 @@ Written by `make reliability`, and only from what it noted: each row is a test o
 on real processes; the raw lines are in [reliability.jsonl](reliability.jsonl). What is not in a table was not shown.
 
 ## Killed
-A role is ended by SIGKILL as it enters a write: what it was about to write or send is not written. `strace` finds
-every write in an undisturbed run of the same act; then the act is begun anew for one write after another, and killed
-there. *Tried* says at how many of them in this run: the first of each kind and some of the others. `EVERY=1` tries
-all; that takes hours.
+A role is ended by SIGKILL as it enters a write: what it was about to write or send is not written. The kernel itself
+stops it there (seccomp): whatever it and all that it started write has one order, and an undisturbed run of the same
+act says how many there are (*of*). Then the act is begun anew for one write after another, and killed there, and what
+it had acknowledged, what it does when it is asked again, and how its journey ends are looked at (*what held*).
+*Tried* says at how many of the writes in this run: `EVERY=1` tries all of them; else the first of each kind and some
+of the others are.
 
 | role | while it | killed as it entered | tried | of | what held |
 |---|---|---|---:|---:|---|
@@ -28,7 +30,9 @@ STARVED = """
 ## Starved
 The database under a running role, for as long as its requests last: locked by another process beyond what a request
 waits for, its file moved away, every `pwrite` without room (ENOSPC), every `fdatasync` an error (EIO), every
-`fdatasync` a fifth of a second late. Then the fault ends, and what was turned away is sent again as it was.
+`fdatasync` a fifth of a second late. A PostgreSQL is stopped, or says nothing; its rows are held by somebody else; its
+connections are cut, or it is restarted, while the requests stand within their transactions; its files get no further
+page (`could not extend file`, 53100). Then the fault ends, and what was turned away is sent again as it was.
 
 | role | fault | requests | what held |
 |---|---|---|---|

@@ -1,30 +1,24 @@
-"""strace: sees every write of a process, and ends the process, or fails the write, at one of them.
+"""strace: sees every write of a process, and fails one of them, or all, or makes them late.
 
-A process is killed as it enters the call: what it was about to write is not written. Each thread and each child
-counts for itself, and each kind of call apart.
+Each thread and each child counts for itself, and each kind of call apart. Who is to be killed passes a `gate`.
 """
 
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-WRITES = "pwrite64,ftruncate,fsync,fdatasync,rename,unlink,mkdir,sendto"
-"""What reaches the disk or the other side. A command's attempts and answers go by `write` too."""
 DISK = "pwrite64,ftruncate,fsync,fdatasync,unlink"
 _CALL = re.compile(r'^(?:(\d+) +)?(\w+)\((?:\d+<([^>]*)>|"([^"]*)")')
 _RESUMED = re.compile(r"^(?:(\d+) +)?<\.\.\. (\w+) resumed>")
 _KILLED = re.compile(r"= \?$|= \? <unavailable>$")
-NOTICED_SECONDS = 10
-"""Until strace has written down a death that others have seen already."""
 
 
 @dataclass(frozen=True)
@@ -79,52 +73,20 @@ def moments(calls: Sequence[Call], *, main: int | None = None) -> list[Moment]:
     return found
 
 
-def killing(moment: Moment) -> list[str]:
-    """Options that end the process then."""
-    return ["-e", f"inject={moment.name}:signal=KILL:when={moment.when}"]
-
-
 def failing(moment: Moment, error: str, *, from_then_on: bool = False) -> list[str]:
     """Options that fail the call then, and with `from_then_on` all later ones of its kind."""
     return ["-e", f"inject={moment.name}:error={error}:when={moment.when}{'+' if from_then_on else ''}"]
 
 
-def run(
-    arguments: Sequence[str],
-    log: Path,
-    *,
-    calls: str = WRITES,
-    options: Sequence[str] = (),
-    environment: Mapping[str, str],
-    typed: str | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """A `diptych` command under strace, to its end. Only its own thread is traced, not what it starts."""
-    log.unlink(missing_ok=True)
-    return subprocess.run(
-        [
-            *("strace", "-y", "-o", str(log), "-e", f"trace={calls}", *options),
-            *(sys.executable, "-m", "diptych", *arguments),
-        ],
-        capture_output=True,
-        text=True,
-        input=typed,
-        env=environment,
-        timeout=120,
-        check=False,
-    )
-
-
 @contextmanager
-def attached(
-    pid: int, log: Path, *, calls: str = WRITES, options: Sequence[str] = (), main_alone: bool = False
-) -> Iterator[None]:
-    """A running process under strace: with its threads and its children to come, or its first thread alone."""
+def attached(pid: int, log: Path, *, calls: str = DISK, options: Sequence[str] = ()) -> Iterator[None]:
+    """A running process under strace, with its threads and its children to come."""
+    required()
     log.unlink(missing_ok=True)
     said = log.with_suffix(".said")
-    follow = [] if main_alone else ["-f"]
     with said.open("wb") as stderr:
         tracer = subprocess.Popen(
-            ["strace", *follow, "-y", "-o", str(log), "-e", f"trace={calls}", *options, "-p", str(pid)],
+            ["strace", "-f", "-y", "-o", str(log), "-e", f"trace={calls}", *options, "-p", str(pid)],
             stderr=stderr,
         )
     try:
@@ -168,15 +130,6 @@ def killed_at(log: Path) -> Call | None:
         elif (resumed := _RESUMED.match(line)) is not None and _KILLED.search(line):
             killed = begun.get(resumed[1] or "", killed)
     return killed
-
-
-def wait_for_death(log: Path) -> Call:
-    """The same where the line has broken, so that a process must have been killed: strace may notice it later."""
-    deadline = time.monotonic() + NOTICED_SECONDS
-    while (found := killed_at(log)) is None:
-        assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
-        time.sleep(0.01)
-    return found
 
 
 def _call(found: re.Match[str]) -> Call:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from diptych.protocols.openid4vci.offer import parse_offer
-from tests.faults import strace
-from tests.faults.records import chosen, record
+from tests.faults import warm
+from tests.faults.gate import Gate
+from tests.faults.records import numbers, record
+from tests.faults.strace import Call
 from tests.faults.town import ENVIRONMENT, Town, attempt, rows, run
 from tests.issuer_process import HttpWallet
 
-CALLS = strace.WRITES + ",write"
 APPROVE = ("officer", "approve")
 
 
@@ -33,27 +34,21 @@ def new_order(town: Town, name: str) -> Path:
 
 
 @pytest.mark.timeout(1800)
-def test_killed_at_any_write_an_approval_is_repeated_as_one_order(with_issuer: Town, tmp_path: Path) -> None:
-    town, log = with_issuer, tmp_path / "trace"
-    dry = strace.run([*approve(town, new_order(town, "dry")), "--json"], log, calls=CALLS, environment=ENVIRONMENT)
-    assert dry.returncode == 0, dry.stderr
-    moments = strace.moments(strace.calls_in(log))
-    killed: list[strace.Call] = []
-    for number, moment in enumerate(chosen(moments, 40, kind=strace.kind_of_moment)):
+def test_killed_at_any_write_an_approval_is_repeated_as_one_order(with_issuer: Town, each_write: Gate) -> None:
+    town = with_issuer
+    first = [*approve(town, new_order(town, "first")), "--json"]
+    writes = each_write.seen_while(lambda: warm.run(first, environment=ENVIRONMENT, behind=each_write.address))
+    killed: list[Call] = []
+    for number in numbers(writes, 40):
         order_file, before = new_order(town, f"order-{number}"), orders(town)
-        done = strace.run(
-            [*approve(town, order_file), "--json"],
-            log,
-            calls=CALLS,
-            options=strace.killing(moment),
-            environment=ENVIRONMENT,
-        )
-        point = strace.killed_at(log)
-        assert point is not None, (moment, done.stdout, done.stderr)
+        each_write.kill_at(number)
+        done = warm.run([*approve(town, order_file), "--json"], environment=ENVIRONMENT, behind=each_write.address)
+        point = each_write.killed()
+        assert point is not None, (number, done.stdout, done.stderr)
         killed.append(point)
         again = run(*approve(town, order_file))
         # Once the attempt is forgotten the order is placed; nobody saw its codes, and it expires unopened.
-        was_placed = moment == moments[-1]
+        was_placed = point.name == "write" and number == len(writes)
         assert orders(town) == before + 1 + was_placed, point
         assert list((town.folder / "officer" / "attempts").iterdir()) == [], point
         redeem(town, str(again["offer"]), str(again["tx_code"]))
@@ -63,7 +58,7 @@ def test_killed_at_any_write_an_approval_is_repeated_as_one_order(with_issuer: T
         "approves an order",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="approved again, it is the same order, redeemed once",
     )
 

@@ -1,7 +1,6 @@
 """An issuer that records is killed at every write of what it issues: one act for each batch, each with its receipt."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,9 +10,10 @@ from diptych.formats.tlog.entry import parse_entry
 from diptych.formats.tlog.policy import parse_policy
 from diptych.formats.tlog.proof import verify_receipt
 from diptych.protocols.openid4vci.credential import CredentialResponse, parse_credential_response
-from tests.faults import strace
+from tests.faults.gate import Gate
 from tests.faults.issuing import Citizen
-from tests.faults.records import chosen, is_every_write, record
+from tests.faults.records import numbers, record
+from tests.faults.strace import Call
 from tests.faults.town import Town, rows
 from tests.log_processes import LogProcesses
 
@@ -34,30 +34,37 @@ def town(tmp_path_factory: pytest.TempPathFactory, log: LogProcesses) -> Iterato
     found = Town(tmp_path_factory.mktemp("town"), log)
     log.start()
     try:
-        found.issuer.start()
         yield found
     finally:
         found.stop()
 
 
-@pytest.mark.timeout(3600)
+@pytest.fixture
+def with_issuer(town: Town, each_write: Gate) -> Iterator[Town]:
+    town.issuer.gate = each_write
+    town.issuer.start()
+    yield town
+    town.issuer.kill()
+
+
+@pytest.mark.timeout(1800)
 def test_killed_at_any_write_an_issuer_that_records_hands_out_each_batch_by_one_act(
-    town: Town, log: LogProcesses, tmp_path: Path
+    with_issuer: Town, each_write: Gate, log: LogProcesses
 ) -> None:
-    trace = tmp_path / "trace"
-    moments = writes_of(town, trace)
+    town = with_issuer
+    writes, killed = each_write.seen_while(with_tokens(town).wants(DOCUMENT).send), list[Call]()
     before = issued(log)
-    killed: list[strace.Call] = []
-    for number, moment in enumerate(chosen(moments, MOST, kind=strace.kind_of_moment)):
+    for number in numbers(writes, MOST):
         citizen, keys = with_tokens(town), [generate_signer()]
         said = citizen.wants(DOCUMENT, keys=keys)
-        with strace.attached(town.issuer.pid, trace, options=strace.killing(moment)):
-            first = said.send()
-        point = strace.killed_at(trace)
+        each_write.kill_at(number)
+        first = said.send()
+        point = each_write.killed()
         if point is not None:
             killed.append(point)
-            assert first is None
-        if is_every_write() or number % RESTART_EACH == 0:
+        else:
+            assert first is not None
+        if number % RESTART_EACH == 0:
             town.issuer.restart()
         # Asked again for the same keys, twice: the same documents come, by the same act.
         answers = [shown(citizen, keys, log), shown(citizen, keys, log)]
@@ -69,7 +76,7 @@ def test_killed_at_any_write_an_issuer_that_records_hands_out_each_batch_by_one_
     assert rows(town.issuer.database, "SELECT count(*) FROM incidents") == [(0,)]
     assert log.verified()["ok"] is True
     held = "asked again: the same documents, by one act, with its receipt; the log verifies"
-    record("issuer", "issues documents in public", "kill -9", points=killed, of=len(moments), held=held)
+    record("issuer", "issues documents in public", "kill -9", points=killed, of=len(writes), held=held)
 
 
 def with_tokens(town: Town) -> Citizen:
@@ -77,19 +84,6 @@ def with_tokens(town: Town) -> Citizen:
     citizen.takes(citizen.order.send())
     citizen.takes(citizen.redeems().send())
     return citizen
-
-
-def writes_of(town: Town, trace: Path) -> list[strace.Moment]:
-    """Every write of issuing one document, to the database, to the log and to the wallet, when nothing happens."""
-    citizen = with_tokens(town)
-    said = citizen.wants(DOCUMENT)
-    with strace.attached(town.issuer.pid, trace):
-        answer = said.send()
-    assert answer is not None
-    assert answer.status_code == 200, answer.text
-    calls = strace.calls_in(trace)
-    (child,) = {call.thread for call in calls}
-    return strace.moments([call for call in calls if call.thread == child])
 
 
 def shown(citizen: Citizen, keys: list[SoftwareSigner], log: LogProcesses) -> CredentialResponse:
@@ -112,8 +106,11 @@ def issued(log: LogProcesses) -> int:
     return int(acts.get("issued", 0)) + int(acts.get("renewed", 0))
 
 
-def test_while_nobody_cosigns_nothing_is_handed_out_and_then_it_is_all_there(town: Town, log: LogProcesses) -> None:
+def test_while_nobody_cosigns_nothing_is_handed_out_and_then_it_is_all_there(
+    with_issuer: Town, log: LogProcesses
+) -> None:
     """A witness is killed: the log has no quorum, the issuer no receipt, the citizen nothing yet and lost nothing."""
+    town = with_issuer
     citizen, keys = with_tokens(town), [generate_signer()]
     log.end("w2", 9)
     answer = citizen.wants(DOCUMENT, keys=keys).send()

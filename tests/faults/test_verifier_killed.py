@@ -1,16 +1,18 @@
 """The verifier is killed at every write of every request that changes something; one answer counts once."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from diptych.adapters.storage.verifier import open_verifier_store
-from tests.faults import strace
+from diptych.config import variable
 from tests.faults.answering import Asking, Holder
+from tests.faults.gate import Gate
 from tests.faults.issuing import LINE
-from tests.faults.records import chosen, record
+from tests.faults.records import numbers, record
+from tests.faults.strace import Call
 from tests.faults.town import Server, Town, family, living, rows
 
 MOST = 4
@@ -23,9 +25,12 @@ def holder(town: Town) -> Holder:
 
 
 @pytest.fixture
-def verifier(town: Town) -> Server:
+def verifier(town: Town, each_write: Gate) -> Iterator[Server]:
+    town.verifier.gate = each_write
+    town.verifier.environment = {**os.environ, variable("verifier", "provers"): "1"}
     town.verifier.begin_anew()
-    return town.verifier
+    yield town.verifier
+    town.verifier.kill()
 
 
 Act = Callable[[Asking], Callable[[], object]]
@@ -66,29 +71,23 @@ ENDS: dict[str, set[str]] = {
 }
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("act", ACTS)
 def test_killed_at_any_write_the_verifier_keeps_what_it_said(
-    town: Town, holder: Holder, verifier: Server, act: str, tmp_path: Path
+    town: Town, holder: Holder, verifier: Server, each_write: Gate, act: str
 ) -> None:
-    log = tmp_path / "trace"
-    with_it = ACTS[act](Asking(town, holder))
-    with strace.attached(verifier.pid, log):
-        assert with_it() is not None
-    moments = strace.moments(strace.calls_in(log), main=verifier.pid)
     known = Asking(town, holder)
     assert known.to_the_end().accepted
-    killed: list[strace.Call] = []
-    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+    writes, killed = each_write.seen_while(ACTS[act](Asking(town, holder))), list[Call]()
+    for number in numbers(writes, MOST):
         asking = Asking(town, holder)
         say = ACTS[act](asking)
         everybody = family(verifier.pid) if killed else with_its_workers(verifier)
-        options = strace.killing(moment)
-        with strace.attached(verifier.pid, log, options=options, main_alone=moment.is_of_main):
-            answer = say()
-            # An answer may have left before the write at which the process ended.
-            point = strace.killed_at(log) if answer is not None else strace.wait_for_death(log)
+        each_write.kill_at(number)
+        answer = say()
+        point = each_write.killed()
         if point is None:
+            assert answer is not None
             continue
         killed.append(point)
         verifier.ended()
@@ -108,7 +107,7 @@ def test_killed_at_any_write_the_verifier_keeps_what_it_said(
     verifier.start()
     assert known.outcome().accepted
     held = "verdicts read before stay; one answer counts once; no worker is left; asked anew, the journey ends"
-    record("verifier", act, "kill -9", points=killed, of=len(moments), held=held)
+    record("verifier", act, "kill -9", points=killed, of=len(writes), held=held)
 
 
 def with_its_workers(verifier: Server) -> list[int]:

@@ -6,6 +6,7 @@ tests/journeys/test_wallet_killed.py does the same between the writes, in one pr
 import json
 import os
 import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from diptych.private import Secret
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Event, HistoryEntry, Outcome
 from diptych.roles.wallet.service import Wallet
-from tests.faults import strace
+from tests.faults import warm
 from tests.faults.answering import POLICY
-from tests.faults.records import chosen, record
+from tests.faults.gate import Gate
+from tests.faults.records import is_every_write, numbers, record
+from tests.faults.strace import Call
 from tests.faults.town import ENVIRONMENT, HELD, PASSPHRASE, Town, attempt, rows, run
 
 MOST = 5
@@ -58,16 +61,37 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def dry_run(arguments: list[str], log: Path, typed: str | None = None) -> list[strace.Moment]:
-    done = strace.run([*arguments, "--json"], log, environment=ENVIRONMENT, typed=typed)
-    assert done.returncode in (0, 1), done.stderr
-    return strace.moments(strace.calls_in(log))
+@dataclass(frozen=True)
+class Typist:
+    """Types commands behind a gate."""
+
+    gate: Gate
+
+    def types(self, arguments: list[str], typed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """One command, to its end or to its death."""
+        return warm.run([*arguments, "--json"], environment=ENVIRONMENT, behind=self.gate.address, typed=typed)
+
+    def writes_of(self, arguments: list[str], typed: str | None = None) -> list[Call]:
+        """Every write of a command that nothing happens to."""
+
+        def act() -> None:
+            done = self.types(arguments, typed)
+            assert done.returncode in (0, 1), done.stderr
+
+        return self.gate.seen_while(act)
+
+    def killed_at(self, number: int, arguments: list[str], typed: str | None = None) -> Call | None:
+        """The write with this number, at which the command was killed; None if this time it made fewer."""
+        self.gate.kill_at(number)
+        done = self.types(arguments, typed)
+        point = self.gate.killed()
+        assert (done.returncode in (0, 1)) == (point is None), (done.returncode, point)
+        return point
 
 
-def kill(arguments: list[str], moment: strace.Moment, log: Path, typed: str | None = None) -> strace.Call | None:
-    """The write at which the command was killed; None if this time it made fewer of them."""
-    done = strace.run([*arguments, "--json"], log, options=strace.killing(moment), environment=ENVIRONMENT, typed=typed)
-    return None if done.returncode in (0, 1) else strace.killed_at(log)
+@pytest.fixture
+def typist(each_write: Gate) -> Typist:
+    return Typist(each_write)
 
 
 def check_of(done: subprocess.CompletedProcess[str]) -> str | None:
@@ -85,16 +109,16 @@ def is_whole(wallet: Path) -> None:
     assert rows(wallet / "wallet.db", "SELECT count(*) FROM lock") == [(1,)]
 
 
-@pytest.mark.timeout(7200)
-def test_killed_at_any_write_of_accepting_the_wallet_has_everything_once(servers: Town, tmp_path: Path) -> None:
-    town, log, empty = servers, tmp_path / "trace", servers.new_wallet()
+@pytest.mark.timeout(3600)
+def test_killed_at_any_write_of_accepting_the_wallet_has_everything_once(servers: Town, typist: Typist) -> None:
+    town, empty = servers, servers.new_wallet()
     approval = town.approve()
-    moments = dry_run(accepting(town.new_wallet(empty), approval.offer.link(), approval.tx_code), log)
-    killed: list[strace.Call] = []
-    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+    writes = typist.writes_of(accepting(town.new_wallet(empty), approval.offer.link(), approval.tx_code))
+    killed: list[Call] = []
+    for number in numbers(writes, MOST):
         wallet, approval = town.new_wallet(empty), town.approve()
         command = accepting(wallet, approval.offer.link(), approval.tx_code)
-        point = kill(command, moment, log)
+        point = typist.killed_at(number, command)
         if point is None:
             continue
         killed.append(point)
@@ -110,23 +134,23 @@ def test_killed_at_any_write_of_accepting_the_wallet_has_everything_once(servers
         "redeems a code and takes documents",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="accepted again, all is there, once; no incident",
     )
 
 
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(3600)
 def test_killed_at_any_write_of_renewing_the_copies_are_the_old_or_the_new(
-    servers: Town, full: Path, tmp_path: Path
+    servers: Town, full: Path, typist: Typist
 ) -> None:
-    town, log = servers, tmp_path / "trace"
+    town = servers
     # Its own grant in each: two copies of one wallet would share a refresh token, which is what an incident is.
-    moments = dry_run(["wallet", "renew", "proof-of-age", "--wallet", str(new_full(town))], log)
-    killed: list[strace.Call] = []
-    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+    writes = typist.writes_of(["wallet", "renew", "proof-of-age", "--wallet", str(new_full(town))])
+    killed: list[Call] = []
+    for number in numbers(writes, MOST):
         wallet = new_full(town)
         before = copies_of(wallet)
-        point = kill(["wallet", "renew", "proof-of-age", "--wallet", str(wallet)], moment, log)
+        point = typist.killed_at(number, ["wallet", "renew", "proof-of-age", "--wallet", str(wallet)])
         if point is None:
             continue
         killed.append(point)
@@ -142,7 +166,7 @@ def test_killed_at_any_write_of_renewing_the_copies_are_the_old_or_the_new(
         "renews a document",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="old copies or new ones, never fewer; renewed again; no incident",
     )
 
@@ -171,15 +195,15 @@ def presenting(wallet: Path, link: str) -> list[str]:
     return ["wallet", "present", link, "--wallet", str(wallet)]
 
 
-@pytest.mark.timeout(7200)
-def test_killed_at_any_write_of_answering_no_copy_is_shown_twice(servers: Town, full: Path, tmp_path: Path) -> None:
-    town, log = servers, tmp_path / "trace"
+@pytest.mark.timeout(3600)
+def test_killed_at_any_write_of_answering_no_copy_is_shown_twice(servers: Town, full: Path, typist: Typist) -> None:
+    town = servers
     asking = town.relying_party()
-    moments = dry_run([*presenting(town.new_wallet(full), asking.ask(POLICY).link), "--yes"], log)
-    killed: list[strace.Call] = []
-    for moment in chosen(moments, MOST, kind=strace.kind_of_moment):
+    writes = typist.writes_of([*presenting(town.new_wallet(full), asking.ask(POLICY).link), "--yes"])
+    killed: list[Call] = []
+    for number in numbers(writes, MOST):
         wallet, question = town.new_wallet(full), asking.ask(POLICY)
-        point = kill([*presenting(wallet, question.link), "--yes"], moment, log)
+        point = typist.killed_at(number, [*presenting(wallet, question.link), "--yes"])
         if point is None:
             continue
         killed.append(point)
@@ -200,20 +224,21 @@ def test_killed_at_any_write_of_answering_no_copy_is_shown_twice(servers: Town, 
         "shows two attributes",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="spent before it leaves; a copy is never shown twice; asked anew, it answers",
     )
 
 
-@pytest.mark.timeout(7200)
-def test_killed_at_a_write_of_proving_it_proves_again(servers: Town, full: Path, tmp_path: Path) -> None:
-    town, log = servers, tmp_path / "trace"
+@pytest.mark.timeout(3600)
+def test_killed_at_a_write_of_proving_it_proves_again(servers: Town, full: Path, typist: Typist) -> None:
+    town = servers
     asking = town.relying_party()
-    moments = dry_run([*presenting(town.new_wallet(full), asking.ask("over_18").link), "--yes"], log)
-    killed: list[strace.Call] = []
-    for moment in [moment for moment in moments if moment.name in ("fdatasync", "sendto")][-4:]:
+    writes = typist.writes_of([*presenting(town.new_wallet(full), asking.ask("over_18").link), "--yes"])
+    killed: list[Call] = []
+    last_ones = [number for number, call in enumerate(writes, 1) if call.name in ("fdatasync", "sendto")][-4:]
+    for number in range(1, len(writes) + 1) if is_every_write() else last_ones:
         wallet, question = town.new_wallet(full), asking.ask("over_18")
-        point = kill([*presenting(wallet, question.link), "--yes"], moment, log)
+        point = typist.killed_at(number, [*presenting(wallet, question.link), "--yes"])
         if point is None:
             continue
         killed.append(point)
@@ -228,20 +253,20 @@ def test_killed_at_a_write_of_proving_it_proves_again(servers: Town, full: Path,
         "proves in zero knowledge",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="nothing is spent; asked anew, it proves",
     )
 
 
-@pytest.mark.timeout(7200)
-def test_killed_at_any_write_of_declining_nothing_is_told_but_no(servers: Town, full: Path, tmp_path: Path) -> None:
-    town, log = servers, tmp_path / "trace"
+@pytest.mark.timeout(3600)
+def test_killed_at_any_write_of_declining_nothing_is_told_but_no(servers: Town, full: Path, typist: Typist) -> None:
+    town = servers
     asking = town.relying_party()
-    moments = dry_run(presenting(town.new_wallet(full), asking.ask(POLICY).link), log, "n\n")
-    killed: list[strace.Call] = []
-    for moment in chosen(moments, MOST // 2, kind=strace.kind_of_moment):
+    writes = typist.writes_of(presenting(town.new_wallet(full), asking.ask(POLICY).link), "n\n")
+    killed: list[Call] = []
+    for number in numbers(writes, MOST // 2):
         wallet, question = town.new_wallet(full), asking.ask(POLICY)
-        point = kill(presenting(wallet, question.link), moment, log, "n\n")
+        point = typist.killed_at(number, presenting(wallet, question.link), "n\n")
         if point is None:
             continue
         killed.append(point)
@@ -259,23 +284,23 @@ def test_killed_at_any_write_of_declining_nothing_is_told_but_no(servers: Town, 
         "declines",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="no or nothing, and never an attribute; asked anew, it declines",
     )
 
 
-@pytest.mark.timeout(7200)
-def test_killed_at_any_write_of_being_made_a_wallet_can_be_made(servers: Town, tmp_path: Path) -> None:
-    town, log = servers, tmp_path / "trace"
+@pytest.mark.timeout(3600)
+def test_killed_at_any_write_of_being_made_a_wallet_can_be_made(servers: Town, typist: Typist, tmp_path: Path) -> None:
+    town = servers
     trust = [
         *("--trust", str(town.issuer.folder / "trust.json")),
         *("--verifier-trust", str(town.verifier.folder / "verifier-trust.json")),
     ]
-    moments = dry_run(["wallet", "init", str(tmp_path / "dry"), *trust, "--without-log"], log)
-    killed: list[strace.Call] = []
-    for number, moment in enumerate(chosen(moments, 0, kind=strace.kind_of_moment)):
+    writes = typist.writes_of(["wallet", "init", str(tmp_path / "dry"), *trust, "--without-log"])
+    killed: list[Call] = []
+    for number in numbers(writes, 0):
         wallet = tmp_path / f"wallet-{number}"
-        point = kill(["wallet", "init", str(wallet), *trust, "--without-log"], moment, log)
+        point = typist.killed_at(number, ["wallet", "init", str(wallet), *trust, "--without-log"])
         if point is None:
             continue
         killed.append(point)
@@ -289,6 +314,6 @@ def test_killed_at_any_write_of_being_made_a_wallet_can_be_made(servers: Town, t
         "is made",
         "kill -9",
         points=killed,
-        of=len(moments),
+        of=len(writes),
         held="made again, or there and told whom to believe",
     )

@@ -28,6 +28,9 @@ from diptych.roles.officer.order_file import template
 from diptych.roles.officer.service import Officer
 from diptych.roles.wallet.service import Wallet
 from tests import log_processes
+from tests.faults import warm
+from tests.faults.gate import Gate
+from tests.faults.warm import Forked
 from tests.issuer_process import free_port
 from tests.log_processes import RECORDING, LogProcesses
 from tests.play import FakeProver
@@ -46,7 +49,9 @@ class Server:
     folder: Path
     url: str
     environment: Mapping[str, str] | None = None
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    gate: Gate | None = field(default=None, init=False)
+    """It writes through this, if it is there when the server is started."""
+    process: "subprocess.Popen[bytes] | Forked | None" = field(default=None, init=False)
 
     @property
     def pid(self) -> int:
@@ -81,19 +86,27 @@ class Server:
 
     def start(self) -> None:
         assert self.process is None
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "diptych", "serve", self.role, str(self.folder)],
-                stderr=log,
-                stdout=log,
-                env=self.environment,
-                start_new_session=True,
-            )
+        self.log.write_bytes(b"")
+        self.process = self._begun()
         deadline = time.monotonic() + START_SECONDS
         while b"listening" not in self.log.read_bytes():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.01)
+
+    def _begun(self) -> "subprocess.Popen[bytes] | Forked":
+        command, environment = ("serve", self.role, str(self.folder)), self.environment or os.environ
+        if self.gate is not None:
+            address = self.gate.address
+            return Forked(command, output=self.log, errors=self.log, environment=environment, behind=address)
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "diptych", *command],
+                stderr=log,
+                stdout=log,
+                env=environment,
+                start_new_session=True,
+            )
 
     def kill(self) -> None:
         """kill -9 of the server and of every process of its own."""
@@ -102,6 +115,11 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its first process has ended by itself, or by somebody else."""
+        return self.process is not None and self.process.poll() is not None
 
     def ended(self) -> None:
         """It was killed by somebody else."""
@@ -218,15 +236,7 @@ def run(*arguments: str) -> dict[str, object]:
 
 def attempt(*arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
     """A command, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "diptych", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        input=typed,
-        env=ENVIRONMENT,
-    )
+    return warm.run([*arguments, "--json"], environment=ENVIRONMENT, typed=typed)
 
 
 def database_in(folder: Path) -> Path:
