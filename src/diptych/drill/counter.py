@@ -10,9 +10,13 @@ take longer than anybody watches a drill. The codes, which only the citizens get
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from diptych.adapters import issuer_folder
 from diptych.adapters.catalogue_files import load_catalogue
@@ -23,29 +27,54 @@ from diptych.adapters.keys.pkcs11_uri import TokenAccess
 from diptych.adapters.storage.engine import open_database
 from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 from diptych.config import read_issuer, read_officer
+from diptych.drill.cores import parts
 from diptych.drill.town.people import Person, build_town
+from diptych.roles.issuer.ports import IssuerStore, IssuerTransaction
 from diptych.roles.issuer.service import Issuer
 from diptych.roles.officer.fakes import MemoryAttempts
 from diptych.roles.officer.ports import OrderDesk
 from diptych.roles.officer.service import Officer
 
 NO_TOKEN = TokenAccess(None, None, None)
+AT_ONCE = 100
+"""So many orders are one transaction: a file system takes longer to promise than a database to write."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """`IssuerStore`, as far as orders go, within a transaction that somebody else ends."""
+
+    state: IssuerTransaction
+
+    def transaction(self) -> AbstractContextManager[IssuerTransaction]:
+        return nullcontext(self.state)
 
 
 class DirectDesk:
-    """`OrderDesk` of an issuer whose folder lies here."""
+    """`OrderDesk` of an issuer whose folder lies here; used in `open`, which keeps everything when its block ends."""
 
     def __init__(self, folder: Path) -> None:
         settings, catalogue = read_issuer(folder), load_catalogue()
+        self._store = DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE, migrates=False))
         self._issuer = Issuer(
             url=settings.url,
             names={"en": settings.name_en, "fr": settings.name_fr},
             catalogue=catalogue,
             officers=issuer_folder.read_officers(folder),
             signers=CurrentDocumentSigners(IssuerKeys(folder, settings.url, catalogue, NO_TOKEN), _now),
-            store=DatabaseIssuerStore(open_database(folder / issuer_folder.DATABASE, ROLE, migrates=False)),
+            store=self._store,
             nonce_key=issuer_folder.read_nonce_key(folder),
         )
+
+    @contextmanager
+    def open(self) -> Iterator["DirectDesk"]:
+        """One transaction for all that is brought meanwhile."""
+        kept = self._issuer
+        with self._store.transaction() as state:
+            # Of a store, an order that is brought takes nothing but a transaction.
+            self._issuer = replace(kept, store=cast("IssuerStore", Within(state)))
+            yield self
+        self._issuer = kept
 
     def submit(self, signed_order: bytes) -> None:
         self._issuer.accept_order(signed_order, now=_now())
@@ -57,26 +86,29 @@ class DirectDesk:
 def approve_everybody(
     folder: Path, people: Sequence[Person], desk: OrderDesk, over_http: int, told: Callable[[dict[str, object]], None]
 ) -> None:
-    """An order for each of them; `told` gets what the citizen gets."""
+    """An order for each of them; `told` gets what the citizen gets, once it is kept."""
     settings = read_officer(folder / "officer")
     assert settings.issuer is not None
     signer = locations.open_signer(settings.key, folder / "officer", NO_TOKEN)
-    direct = DirectDesk(folder / "issuer")
-    catalogue = load_catalogue()
-    for number, person in enumerate(people):
-        where = desk if number < over_http else direct
-        officer = Officer(catalogue, signer, settings.issuer, where, MemoryAttempts())
-        approval = officer.approve(
-            order_file(person), {"portrait.jpg": person.portrait}, now=_now(), entropy=os.urandom
-        )
-        told(
-            {
-                "person": person.number,
-                "link": approval.offer.link(),
-                "code": approval.offer.code.reveal().decode(),
-                "tx_code": approval.tx_code.reveal().decode(),
-            }
-        )
+    officer = partial(Officer, load_catalogue(), signer, settings.issuer)
+    for person in people[:over_http]:
+        told(_approved(officer(desk, MemoryAttempts()), person))
+    direct, rest = DirectDesk(folder / "issuer"), people[over_http:]
+    for some in parts(len(rest), AT_ONCE):
+        with direct.open():
+            lines = [_approved(officer(direct, MemoryAttempts()), rest[at]) for at in some]
+        for line in lines:
+            told(line)
+
+
+def _approved(officer: Officer, person: Person) -> dict[str, object]:
+    approval = officer.approve(order_file(person), {"portrait.jpg": person.portrait}, now=_now(), entropy=os.urandom)
+    return {
+        "person": person.number,
+        "link": approval.offer.link(),
+        "code": approval.offer.code.reveal().decode(),
+        "tx_code": approval.tx_code.reveal().decode(),
+    }
 
 
 def order_file(person: Person) -> bytes:

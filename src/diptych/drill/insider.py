@@ -19,7 +19,8 @@ from diptych.crypto.hpke import generate_recipient
 from diptych.crypto.signing import fingerprint, generate_signer
 from diptych.drill.attacker.records import records_of
 from diptych.drill.log_town import LogTown
-from diptych.drill.sealed_town import AGENCY, MONTHS, TRUSTEE_DATABASE, SealedTown
+from diptych.drill.sealed_town import AGENCY, SealedTown
+from diptych.drill.sealing import MONTHS, TRUSTEE_DATABASE
 from diptych.errors import DiptychError
 from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.mandate.attestation import AuditAttestation

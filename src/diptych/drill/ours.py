@@ -12,17 +12,19 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import IO, TYPE_CHECKING
 
-from diptych.adapters.canary_search import files_below, marks_in, marks_in_files
+from diptych.adapters.canary_search import files_below, marks_in
 from diptych.cli import demo, demo_processes
 from diptych.cli.demo_log import LogChapter
 from diptych.cli.demo_processes import Commands
-from diptych.drill.attacker.joining import Row
+from diptych.drill.attacker.joining import NOBODY, Row
 from diptych.drill.attacker.wire import recorded
+from diptych.drill.cores import Cores, parts
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Person, Town
 from diptych.errors import Unavailable
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 SQLITE = b"SQLite format 3\0"
 OVER_HTTP = 30
 """So many orders travel; the observer records them."""
-SAID_EVERY = 500
+SAID_EVERY = 1000
 
 
 def program_of(change: str | None, module: str = "diptych") -> Sequence[str]:
@@ -89,10 +91,6 @@ class Ours:
         """Whose row has these bytes in it: for keeping score alone."""
         return {code_hash(approved.code): approved.person.number for approved in self.approved}
 
-    def canaries_in(self, paths: Sequence[Path]) -> int:
-        """How many planted values come out of these files and folders."""
-        return len(marks_in_files(paths, MARK) & self.town.canaries)
-
     @property
     def urls(self) -> list[str]:
         """Where its servers listen, as their settings say."""
@@ -103,11 +101,13 @@ class Ours:
         """Somebody's wallet, unlocked by them."""
         return self.rooms.wallet(self.wallets[number], Secret(demo.PASSPHRASE.encode()))
 
-    def rows(self) -> list[Row]:
+    def rows(self, cores: Cores) -> list[Row]:
         """Every row of every server's database that is about somebody of the town, as bytes and nothing more."""
-        return [
-            row for path in self.databases if path.suffix in (".db", ".sqlite") for row in rows_of(path, self.truth)
-        ]
+        databases = [path for path in self.databases if path.suffix in (".db", ".sqlite")]
+        jobs = [job for path in databases for job in tables_of(path)]
+        rows = (row for some in cores.each(rows_of, jobs) for row in some)
+        owned = ((next((self.truth[tag] for tag in row.tags.values() if tag in self.truth), None), row) for row in rows)
+        return [replace(row, truth=owner) for owner, row in owned if owner is not None]
 
 
 @contextmanager
@@ -120,15 +120,19 @@ def set_up(
     change: str | None = None,
     with_log: bool = False,
     redeeming: int = 0,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[Ours]:
-    """Diptych, or a changed build, in `folder` until the end of the block. The folder stays."""
+    """Diptych, or a changed build, in `folder` until the end of the block. The folder stays.
+
+    `meanwhile` is done while the counter is busy.
+    """
     folder.mkdir(parents=True)
     environment = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE}
     with ExitStack() as stack:
         commands = stack.enter_context(Quietly(folder, environment, quiet=True, program=program_of(change)))
         ours = Ours(folder, town, commands, rooms)
         _set_up_roles(commands, with_log=with_log)
-        _approve_everybody(ours, change, say)
+        _approve_everybody(ours, change, say, meanwhile)
         for approved in ours.approved[:redeeming]:
             ours.wallets[approved.person.number] = redeem(ours, approved)
         yield ours
@@ -153,24 +157,32 @@ def redeem(ours: Ours, approved: Approved) -> Path:
     return ours.folder / name
 
 
-def rows_of(database: Path, truth: Mapping[bytes, int]) -> Iterator[Row]:
-    """The rows about somebody, from the file alone: what lies in a column tells what the thief can do with it."""
+def tables_of(database: Path) -> list[tuple[Path, str, range]]:
+    """Every table of a database, in parts."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            cursor = connection.execute(f'SELECT * FROM "{table}"')
-            names = [column[0] for column in cursor.description]
-            for position, values in enumerate(cursor):
-                owner = next((truth[value] for value in values if isinstance(value, bytes) and value in truth), None)
-                if owner is not None:
-                    yield _row(owner, position, dict(zip(names, values, strict=True)))
+        counts = {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}
     connection.close()
+    return [(database, table, some) for table, count in counts.items() for some in parts(count)]
 
 
-def _row(owner: int, position: int, values: Mapping[str, object]) -> Row:
+def rows_of(job: tuple[Path, str, range]) -> list[Row]:
+    """Rows from the file alone: what lies in a column tells what the thief can do with it. Whose, is not known here."""
+    database, table, some = job
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        cursor = connection.execute(f'SELECT * FROM "{table}" LIMIT ? OFFSET ?', [len(some), some.start])
+        names = [column[0] for column in cursor.description]
+        found = [
+            _row(some.start + place, dict(zip(names, values, strict=True))) for place, values in enumerate(cursor)
+        ]
+    connection.close()
+    return found
+
+
+def _row(position: int, values: Mapping[str, object]) -> Row:
     blobs = [value for value in values.values() if isinstance(value, bytes)]
     return Row(
-        truth=owner,
+        truth=NOBODY,
         position=position,
         time=max((value for value in values.values() if isinstance(value, int) and value > 10**9), default=0),
         size=sum(len(blob) for blob in blobs),
@@ -195,7 +207,9 @@ def _set_up_roles(commands: Commands, *, with_log: bool) -> None:
     commands.serve("issuer", issuer)
 
 
-def _approve_everybody(ours: Ours, change: str | None, say: Callable[[str], None]) -> None:
+def _approve_everybody(
+    ours: Ours, change: str | None, say: Callable[[str], None], meanwhile: Callable[[], object]
+) -> None:
     issuer = ours.rooms.officer(ours.folder / "officer", None).issuer
     people = {person.number: person for person in ours.town.people}
     with recorded(int(issuer.rpartition(":")[2]), ours.traffic) as relay:
@@ -204,14 +218,23 @@ def _approve_everybody(ours: Ours, change: str | None, say: Callable[[str], None
             [*program_of(change, "diptych.drill.counter"), *arguments], stdout=subprocess.PIPE, text=True
         ) as counter:
             assert counter.stdout is not None
-            for number, line in enumerate(counter.stdout, 1):
-                told = json.loads(line)
-                codes = Secret(told["code"].encode()), Secret(told["tx_code"].encode())
-                ours.approved.append(Approved(people[told["person"]], told["link"], *codes))
-                if number % SAID_EVERY == 0:
-                    say(f"{number} of {len(people)} orders approved")
+            listener = Thread(target=_listen, args=(ours, counter.stdout, people, say), daemon=True)
+            listener.start()
+            try:
+                meanwhile()
+            finally:
+                listener.join()
     if len(ours.approved) != len(people):
         raise Unavailable("drill.counter", "the officer's counter stopped before everybody had been there")
+
+
+def _listen(ours: Ours, lines: IO[str], people: Mapping[int, Person], say: Callable[[str], None]) -> None:
+    for number, line in enumerate(lines, 1):
+        told = json.loads(line)
+        codes = Secret(told["code"].encode()), Secret(told["tx_code"].encode())
+        ours.approved.append(Approved(people[told["person"]], told["link"], *codes))
+        if number % SAID_EVERY == 0:
+            say(f"{number} of {len(people)} orders approved")
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

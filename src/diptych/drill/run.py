@@ -23,7 +23,7 @@ def run(rooms: "Rooms", folder: Path, population: int, numbers: Sequence[int], s
     if not wanted or set(numbers) - {position.number for position in POSITIONS}:
         raise Refused("drill.position", f"positions go from 1 to {max(one.number for one in POSITIONS)}")
     say(f"a town of {population} made-up people")
-    with Scene(folder, build_town(population), rooms, say) as scene:
+    with Scene(folder, build_town(population), rooms, say, is_whole=not numbers) as scene:
         results: list[Result] = []
         for position in wanted:
             say(f"position {position.number}: {position.name.en}")

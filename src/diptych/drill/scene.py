@@ -10,11 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych.adapters.canary_search import marks_in, marks_in_files
+from diptych.adapters.canary_search import marks_in
 from diptych.drill import ours
+from diptych.drill.attacker.searching import Search
 from diptych.drill.baselines import table
 from diptych.drill.baselines.running import Baseline, running
-from diptych.drill.ours import Ours
+from diptych.drill.cores import Cores
+from diptych.drill.loot import Loot
+from diptych.drill.ours import SAID_EVERY, Ours
 from diptych.drill.sealed_town import THRESHOLD, SealedTown
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Town, build_town
@@ -22,6 +25,7 @@ from diptych.drill.town.people import Town, build_town
 if TYPE_CHECKING:
     from diptych.cli.rooms import Rooms
 
+BaselineAttack = Callable[["Scene", Baseline], Loot]
 CHANGED_TOWN = 12
 REDEEMING = 2
 
@@ -34,17 +38,26 @@ class Scene:
     town: Town
     rooms: "Rooms"
     say: Callable[[str], None]
+    is_whole: bool = False
+    """Whether every position will be taken: then what is slow to build is built side by side."""
+    cores: Cores = field(default_factory=Cores)
     kept: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
     """What several positions look at and takes long to make."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _changed: dict[tuple[str, ...], Ours] = field(default_factory=dict)
     _registers: dict[str, SealedTown] = field(default_factory=dict)
+    _tried: dict[tuple[BaselineAttack, str], Loot] = field(default_factory=dict)
 
     def __enter__(self) -> "Scene":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+        self.cores.close()
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search(self.cores)
 
     @cached_property
     def plain(self) -> Baseline:
@@ -64,7 +77,13 @@ class Scene:
         self.say("building Diptych: its roles, and the town's orders")
         return self._stack.enter_context(
             ours.set_up(
-                self.folder / "diptych", self.town, self.rooms, say=self.say, with_log=True, redeeming=REDEEMING
+                self.folder / "diptych",
+                self.town,
+                self.rooms,
+                say=self.say,
+                with_log=True,
+                redeeming=REDEEMING,
+                meanwhile=self.register if self.is_whole else lambda: None,
             )
         )
 
@@ -102,12 +121,30 @@ class Scene:
         if key not in self._registers:
             self.say("sealing the register" if is_ours else f"sealing another register: {key}")
             town = self.town if is_ours else build_town(CHANGED_TOWN, f"{self.town.seed} register")
-            self._registers[key] = SealedTown(self.folder / "registers" / key, town, threshold, together)
+            place, count = self.folder / "registers" / key, len(town.people)
+            self._registers[key] = SealedTown(
+                place, town, threshold, together, self.cores, lambda sealed: self._say_sealed(sealed, count)
+            )
         return self._registers[key]
+
+    def tried(self, attack: BaselineAttack, baseline: Baseline) -> Loot:
+        """The attack on a baseline. Several positions are the same theft there: it is done once."""
+        key = attack, baseline.kind
+        if key not in self._tried:
+            self._tried[key] = attack(self, baseline)
+        return self._tried[key]
+
+    def _say_sealed(self, sealed: int, count: int) -> None:
+        if sealed % SAID_EVERY == 0 and count > SAID_EVERY:
+            self.say(f"{sealed} of {count} records sealed")
 
     def canaries_in(self, town: Town, *paths: Path) -> int:
         """How many of a town's planted values come out of these files and folders."""
-        return len(marks_in_files(paths, MARK) & town.canaries)
+        return len(self.marks_below(*paths) & town.canaries)
+
+    def marks_below(self, *paths: Path) -> set[str]:
+        """Everything in these files and folders that looks like a planted value."""
+        return self._search.below(paths)
 
     def canaries_of(self, town: Town, data: bytes) -> int:
         """How many of a town's planted values come out of these bytes."""

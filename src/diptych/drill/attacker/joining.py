@@ -15,6 +15,7 @@ from diptych.drill.town.dice import Dice
 from diptych.drill.town.people import Person, Town
 
 ROUNDS = 4
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def _known_size(person: Person) -> int:
 
 
 def _by_reading(rows: Sequence[Row], people: Sequence[Person]) -> Pairs:
+    if not any(row.content for row in rows):
+        return []
     owner = {canary: person for person in people for canary in person.canaries}
     number = {person.document_number.lower()[3:]: person for person in people}
     guesses: Pairs = []

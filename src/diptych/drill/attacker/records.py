@@ -8,12 +8,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from diptych.adapters.canary_search import files_below
 from diptych.crypto import sealing
 from diptych.crypto.hpke import PRIVATE_KEY_BYTES, HybridRecipient, load_recipient
 from diptych.drill.attacker.keys import LARGEST_KEY_FILE, keys_at_rest
+from diptych.drill.cores import Cores, parts
 from diptych.errors import DiptychError
 from diptych.formats import base64url, cbor
 from diptych.formats.cose.statement import UnverifiedStatement
@@ -27,38 +29,56 @@ SQLITE = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True)
-class Loot:
-    """What was found in the folders: recipients by the id of their key, and masks by record."""
+class Keys:
+    """What was found in the folders: keys, recipients by the id of theirs, and databases that may hold masks."""
 
+    keys: Sequence[Secret] = field(repr=False)
     recipients: Mapping[bytes, HybridRecipient] = field(repr=False)
-    masks: Mapping[bytes, Sequence[Secret]] = field(repr=False)
+    databases: Sequence[Path]
 
 
-def open_records(registry: Path, folders: Iterable[Path]) -> list[bytes]:
+def open_records(registry: Path, folders: Sequence[Path], cores: Cores) -> list[bytes]:
     """The plaintext of every record that opens with what lies in these folders, backups of databases included."""
-    places = list(folders)
-    loot = _take(places)
-    return [opened for signed in records_of(registry) for opened in _opened(signed.unverified, loot)]
-
-
-def records_of(registry: Path) -> Iterator[UnverifiedStatement[SealedRecord]]:
-    """Every record of a registry's database, as it was signed."""
     with sqlite3.connect(f"file:{registry}?mode=ro", uri=True) as connection:
-        rows = connection.execute("SELECT encoded FROM records").fetchall()
+        (count,) = connection.execute("SELECT count(*) FROM records").fetchone()
+    connection.close()
+    jobs = [(registry, tuple(folders), some) for some in parts(count)]
+    return [opened for some in cores.each(open_some, jobs) for opened in some]
+
+
+def open_some(job: tuple[Path, tuple[Path, ...], range]) -> list[bytes]:
+    """These rows of the registry's, tried with everything in the folders."""
+    registry, folders, some = job
+    found = _keys(folders)
+    records = [signed.unverified for signed in records_of(registry, some)]
+    masks: dict[bytes, list[Secret]] = defaultdict(list)
+    for database in found.databases:
+        for record_id, mask in _masks(database, found.keys, [record.record_id for record in records]):
+            masks[record_id].append(mask)
+    return [opened for record in records for opened in _opened(record, found.recipients, masks)]
+
+
+def records_of(registry: Path, some: range | None = None) -> Iterator[UnverifiedStatement[SealedRecord]]:
+    """Every record of a registry's database, or some by their place in it, as they were signed."""
+    limit = [-1, 0] if some is None else [len(some), some.start]
+    with sqlite3.connect(f"file:{registry}?mode=ro", uri=True) as connection:
+        rows = connection.execute("SELECT encoded FROM records ORDER BY rowid LIMIT ? OFFSET ?", limit).fetchall()
     connection.close()
     for (encoded,) in rows:
         yield SEALED_RECORD.parse(encoded)
 
 
-def _take(folders: Sequence[Path]) -> Loot:
-    keys = keys_at_rest(folders)
-    recipients = dict(_recipients(folders))
-    masks: dict[bytes, list[Secret]] = defaultdict(list)
-    for path in files_below(folders):
-        if path.suffix == ".db" and path.read_bytes()[: len(SQLITE)] == SQLITE:
-            for record_id, mask in _masks(path, keys):
-                masks[record_id].append(mask)
-    return Loot(recipients, masks)
+def _keys(folders: tuple[Path, ...]) -> Keys:
+    return _keys_as_of(folders, tuple(path.stat().st_mtime_ns for path in files_below(folders)))
+
+
+@lru_cache(maxsize=2)
+def _keys_as_of(folders: tuple[Path, ...], changed: tuple[int, ...]) -> Keys:
+    """Read once by a process for all its parts, unless a file has changed."""
+    databases = [
+        path for path in files_below(folders) if path.suffix == ".db" and _begins_with(path, SQLITE) and _has_masks(path)
+    ]
+    return Keys([Secret(key) for key in keys_at_rest(folders)], dict(_recipients(folders)), databases)
 
 
 def _recipients(folders: Sequence[Path]) -> Iterator[tuple[bytes, HybridRecipient]]:
@@ -75,19 +95,29 @@ def _recipients(folders: Sequence[Path]) -> Iterator[tuple[bytes, HybridRecipien
                 continue
 
 
-def _masks(database: Path, keys: Iterable[bytes]) -> Iterator[tuple[bytes, Secret]]:
+def _begins_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def _has_masks(database: Path) -> bool:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         columns = {row[1] for row in connection.execute("PRAGMA table_info(records)")}
-        rows = (
-            connection.execute("SELECT record_id, number, record_hash, period, sealed FROM records").fetchall()
-            if {"period", "sealed", "share_hash"} <= columns
-            else []
-        )
     connection.close()
-    candidates = [Secret(key) for key in keys]
+    return {"period", "sealed", "share_hash"} <= columns
+
+
+def _masks(database: Path, keys: Iterable[Secret], record_ids: Sequence[bytes]) -> Iterator[tuple[bytes, Secret]]:
+    wanted = ", ".join("?" for _ in record_ids)
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        rows = connection.execute(
+            f"SELECT record_id, number, record_hash, period, sealed FROM records WHERE record_id IN ({wanted})",  # noqa: S608  # question marks
+            record_ids,
+        ).fetchall()
+    connection.close()
     for record_id, number, record_hash, period, sealed in rows:
         context = cbor.encode([MASK_CONTEXT, period, record_id, number, record_hash])
-        for key in candidates:
+        for key in keys:
             try:
                 secrets = cbor.decode(sealing.open_sealed(key, sealed, context=context))
             except DiptychError:
@@ -96,9 +126,11 @@ def _masks(database: Path, keys: Iterable[bytes]) -> Iterator[tuple[bytes, Secre
                 yield record_id, Secret(secrets[0])
 
 
-def _opened(record: SealedRecord, loot: Loot) -> Iterator[bytes]:
-    shares = dict(_shares(record, loot))
-    agency = next(iter(_agency(record, loot)), None)
+def _opened(
+    record: SealedRecord, recipients: Mapping[bytes, HybridRecipient], masks: Mapping[bytes, Sequence[Secret]]
+) -> Iterator[bytes]:
+    shares = dict(_shares(record, recipients, masks.get(record.record_id, ())))
+    agency = next(iter(_agency(record, recipients)), None)
     # Without the agency's half the thief can only guess it.
     half = agency or Secret(bytes(32))
     try:
@@ -107,10 +139,12 @@ def _opened(record: SealedRecord, loot: Loot) -> Iterator[bytes]:
         return
 
 
-def _shares(record: SealedRecord, loot: Loot) -> Iterator[tuple[int, Secret]]:
+def _shares(
+    record: SealedRecord, recipients: Mapping[bytes, HybridRecipient], masks: Sequence[Secret]
+) -> Iterator[tuple[int, Secret]]:
     for slot in record.quorum.shares:
-        recipient = loot.recipients.get(slot.trustee)
-        for mask in loot.masks.get(record.record_id, ()) if recipient is not None else ():
+        recipient = recipients.get(slot.trustee)
+        for mask in masks if recipient is not None else ():
             assert recipient is not None
             try:
                 yield (
@@ -130,8 +164,8 @@ def _shares(record: SealedRecord, loot: Loot) -> Iterator[tuple[int, Secret]]:
                 continue
 
 
-def _agency(record: SealedRecord, loot: Loot) -> Iterator[Secret]:
-    recipient = loot.recipients.get(record.agency.key)
+def _agency(record: SealedRecord, recipients: Mapping[bytes, HybridRecipient]) -> Iterator[Secret]:
+    recipient = recipients.get(record.agency.key)
     if recipient is not None:
         try:
             yield open_agency_half(

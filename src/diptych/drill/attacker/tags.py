@@ -5,6 +5,8 @@ So many shares as it has are combined as if they were enough. Which they are, it
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from diptych.adapters.canary_search import files_below
@@ -13,25 +15,46 @@ from diptych.crypto.lookup_prf import KeyShare, parse_key_share
 from diptych.crypto.lookup_prf.polynomials import lagrange
 from diptych.drill import index
 from diptych.drill.attacker.keys import keys_at_rest
+from diptych.drill.cores import Cores, parts
+from diptych.drill.sealing import status_of
+from diptych.drill.town.people import Person
 from diptych.errors import DiptychError
-from diptych.private import Personal, Secret
+from diptych.private import Secret
 
 
-def guess(registry: Path, folders: Sequence[Path], population: Mapping[int, Personal[bytes]]) -> dict[bytes, int]:
+@dataclass(frozen=True)
+class Guesses:
+    """Some of the population, to be looked for in a registry's index."""
+
+    registry: Path
+    people: tuple[Person, ...]
+    key: int = field(repr=False)
+    peppers: tuple[Secret, ...]
+
+
+def guess(registry: Path, folders: Sequence[Path], population: Sequence[Person], cores: Cores) -> dict[bytes, int]:
     """Whose record is whose: person by record id, for every tag that a guess has hit."""
-    tags = dict(_tags(registry))
     shares = {share.index: share for folder in folders for share in _shares(folder)}
-    peppers = [Secret(key) for key in keys_at_rest(folders)]
+    peppers = tuple(Secret(key) for key in keys_at_rest(folders))
     if not shares or not peppers:
         return {}
     key = _combined(shares)
+    jobs = [
+        Guesses(registry, tuple(population[some.start : some.stop]), key, peppers) for some in parts(len(population))
+    ]
+    return {record_id: person for found in cores.each(guess_some, jobs) for record_id, person in found.items()}
+
+
+def guess_some(guesses: Guesses) -> dict[bytes, int]:
+    """The hits among them."""
+    tags = _tags(guesses.registry, guesses.registry.stat().st_mtime_ns)
     found: dict[bytes, int] = {}
-    for person, source in population.items():
-        value = index.value_of(source, key)
-        for pepper in peppers:
+    for person in guesses.people:
+        value = index.value_of(index.input_of(status_of(person)), guesses.key)
+        for pepper in guesses.peppers:
             record_id = tags.get(index.tag_of(value, pepper))
             if record_id is not None:
-                found[record_id] = person
+                found[record_id] = person.number
     return found
 
 
@@ -40,10 +63,13 @@ def _combined(shares: Mapping[int, KeyShare]) -> int:
     return sum(parse_nonzero_scalar(shares[at].scalar.reveal()) * lagrange(indices, at, 0) for at in indices) % ORDER
 
 
-def _tags(registry: Path) -> Iterator[tuple[bytes, bytes]]:
+@lru_cache(maxsize=1)
+def _tags(registry: Path, changed: int) -> Mapping[bytes, bytes]:
+    """Read once by a process for all its parts, unless the file has changed."""
     with sqlite3.connect(f"file:{registry}?mode=ro", uri=True) as connection:
-        yield from connection.execute("SELECT tag, record_id FROM tags").fetchall()
+        found = dict(connection.execute("SELECT tag, record_id FROM tags").fetchall())
     connection.close()
+    return found
 
 
 def _shares(folder: Path) -> Iterator[KeyShare]:

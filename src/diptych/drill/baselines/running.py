@@ -35,7 +35,7 @@ class Baseline:
 
     def session(self) -> httpx.Client:
         """A valid session."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": SESSION}, trust_env=False)
+        return session_with(self.url)
 
     def ask(self, path: str) -> httpx.Response:
         """One request in a session of its own."""
@@ -59,6 +59,11 @@ class Baseline:
             source.backup(target)
         source.close()
         target.close()
+
+
+def session_with(url: str) -> httpx.Client:
+    """A valid session with the application at that address."""
+    return httpx.Client(base_url=url, headers={"Authorization": SESSION}, trust_env=False)
 
 
 @contextmanager

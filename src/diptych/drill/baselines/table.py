@@ -8,14 +8,15 @@ import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from diptych.adapters.canary_search import marks_in
-from diptych.drill.attacker.joining import Row
+from diptych.drill.attacker.joining import NOBODY, Row
+from diptych.drill.cores import Cores, parts
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Person
 
@@ -95,16 +96,24 @@ def find(connection: sqlite3.Connection, name: str, value: str, keys: Keys | Non
     return [row[0] for row in connection.execute(f"SELECT id FROM people WHERE {name}_index = ?", [wanted])]
 
 
-def stolen_rows(database: Path, truth: Sequence[Person], keys: Sequence[bytes]) -> list[Row]:
+def stolen_rows(database: Path, truth: Sequence[Person], keys: Sequence[bytes], cores: Cores) -> list[Row]:
     """The rows of a copied database, with what these keys open of them. `truth` is in the order of the ids."""
+    jobs = [(database, some, tuple(keys)) for some in parts(len(truth))]
+    return [replace(row, truth=truth[row.position - 1].number) for rows in cores.each(rows_of, jobs) for row in rows]
+
+
+def rows_of(job: tuple[Path, range, tuple[bytes, ...]]) -> list[Row]:
+    """The rows with these ids less one; whose they are is not known here."""
+    database, some, keys = job
     rows: list[Row] = []
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         columns = ", ".join(["id", "retention", "created_at", *ATTRIBUTES, *(f"{name}_index" for name in SEARCHED)])
-        for number, retention, created_at, *stored in connection.execute(f"SELECT {columns} FROM people ORDER BY id"):
+        query = f"SELECT {columns} FROM people WHERE id > ? AND id <= ? ORDER BY id"
+        for number, retention, created_at, *stored in connection.execute(query, [some.start, some.stop]):
             values, tags = stored[: len(ATTRIBUTES)], stored[len(ATTRIBUTES) :]
             rows.append(
                 Row(
-                    truth=truth[number - 1].number,
+                    truth=NOBODY,
                     position=number,
                     time=created_at,
                     size=sum(len(value) for value in values if value is not None),

@@ -10,7 +10,7 @@ from diptych.drill.scene import Scene
 
 def steal(scene: Scene, system: Ours) -> Loot:
     """Every byte is searched; every row is read if it can be, and joined with the list of everybody if it cannot."""
-    rows = system.rows()
+    rows = system.rows(scene.cores)
     read = sum(bool(row.content) for row in rows)
     return Loot(scene.canaries_in(system.town, *system.databases), join(rows, system.town, {}), read)
 

@@ -25,7 +25,7 @@ def restore(scene: Scene, *, months_are_backed_up: bool) -> Loot:
         left_out = () if months_are_backed_up else ("months",)
         shutil.copytree(trustee, backups / trustee.name, ignore=shutil.ignore_patterns(*left_out))
     system.destroy(EXPIRED)
-    opened, read = registers.read_with(system, [*system.trustees, system.place("agency"), backups])
+    opened, read = registers.read_with(scene, system, [*system.trustees, system.place("agency"), backups])
     staying = [person for person in system.town.people if person.retention != EXPIRED]
     of_others = frozenset[str]().union(*(person.canaries for person in staying))
     return Loot(len(read - of_others), openings=opened - len(staying))
@@ -35,7 +35,7 @@ def restore_table(scene: Scene, baseline: Baseline) -> Loot:
     """The same people are deleted from a table; Monday's backup has them, and the keys are what they were."""
     gone = {person.number for person in baseline.people if person.retention == EXPIRED}
     keys = sorted(keys_at_rest([baseline.folder / "config"]))
-    rows = table.stolen_rows(baseline.folder / "backups" / "monday.db", baseline.people, keys)
+    rows = table.stolen_rows(baseline.folder / "backups" / "monday.db", baseline.people, keys, scene.cores)
     return thefts.from_rows(scene, [row for row in rows if row.truth in gone])
 
 

@@ -20,6 +20,7 @@ def steal(scene: Scene, system: Ours) -> Loot:
         keys=keys_at_rest(system.server_folders),
         tokens=tokens_in(memory),
         near=memory,
+        cores=scene.cores,
     )
     found = scene.canaries_of(system.town, memory) + scene.canaries_of(system.town, b"\0".join(opened))
     return Loot(found, openings=len(opened))

@@ -20,7 +20,7 @@ def steal(scene: Scene, system: Ours) -> Loot:
     keys = keys_at_rest(system.server_folders)
     for line in kept.splitlines():
         keys |= keys_in(line)
-    opened = open_orders(system.folder / "issuer" / ISSUER_DATABASE, keys=keys, tokens=[])
+    opened = open_orders(system.folder / "issuer" / ISSUER_DATABASE, keys=keys, tokens=[], cores=scene.cores)
     stored = b"\0".join(path.read_bytes() for path in system.databases if path.is_file())
     read = marks_in(b"\0".join([kept, *opened, stored]), MARK) & system.town.canaries
     came = [person for person in system.town.people if person.number in system.wallets]

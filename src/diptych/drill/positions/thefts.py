@@ -1,6 +1,6 @@
 """What the thieves do to the two systems that Diptych is compared with: the same moves, on their files and servers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from diptych.adapters.canary_search import marks_in
 from diptych.drill.attacker.joining import Row, join
@@ -8,13 +8,13 @@ from diptych.drill.attacker.keys import keys_at_rest
 from diptych.drill.attacker.memory import whole_memory
 from diptych.drill.attacker.wire import recorded
 from diptych.drill.baselines import table
-from diptych.drill.baselines.running import Baseline
+from diptych.drill.baselines.running import Baseline, session_with
+from diptych.drill.cores import parts
 from diptych.drill.loot import Loot
 from diptych.drill.position import Attack
-from diptych.drill.scene import Scene
+from diptych.drill.scene import BaselineAttack, Scene
 from diptych.drill.town.marks import MARK
 
-BaselineAttack = Callable[[Scene, Baseline], Loot]
 PASSING = 20
 """So many records are asked for in the ordinary course while somebody listens."""
 
@@ -27,7 +27,7 @@ def from_rows(scene: Scene, rows: Sequence[Row]) -> Loot:
 
 def database(scene: Scene, baseline: Baseline) -> Loot:
     """The database and what lies beside it, without the configuration."""
-    loot = from_rows(scene, table.stolen_rows(baseline.database, baseline.people, []))
+    loot = from_rows(scene, table.stolen_rows(baseline.database, baseline.people, [], scene.cores))
     files = scene.canaries_in(scene.town, baseline.database.parent, baseline.folder / "tmp")
     return Loot(max(files, loot.canaries), loot.joined, loot.openings)
 
@@ -35,7 +35,7 @@ def database(scene: Scene, baseline: Baseline) -> Loot:
 def server(scene: Scene, baseline: Baseline) -> Loot:
     """The whole application server: its database, the keys in its configuration, its memory."""
     keys = sorted(keys_at_rest([baseline.folder / "config"]))
-    loot = from_rows(scene, table.stolen_rows(baseline.database, baseline.people, keys))
+    loot = from_rows(scene, table.stolen_rows(baseline.database, baseline.people, keys, scene.cores))
     memory = scene.canaries_of(scene.town, whole_memory(baseline.process_id))
     return Loot(max(memory, loot.canaries), loot.joined, loot.openings)
 
@@ -48,14 +48,23 @@ def logs(scene: Scene, baseline: Baseline) -> Loot:
 
 def sweep(scene: Scene, baseline: Baseline) -> Loot:
     """Every number, one after the other, with a valid session: whose record it is was never checked."""
+    jobs = [(baseline.url, some) for some in parts(len(baseline.people))]
+    swept = list(scene.cores.each(sweep_some, jobs))
+    found = set[str]().union(*(marks for _, marks in swept)) & scene.town.canaries
+    return Loot(len(found), openings=sum(opened for opened, _ in swept))
+
+
+def sweep_some(job: tuple[str, range]) -> tuple[int, set[str]]:
+    """These numbers less one: how many were answered, and everything in the answers that looks like a canary."""
+    url, some = job
     found: set[str] = set()
     opened = 0
-    with baseline.session() as session:
-        for number in range(1, len(baseline.people) + 1):
-            answer = session.get(f"/records/{number}")
+    with session_with(url) as session:
+        for number in some:
+            answer = session.get(f"/records/{number + 1}")
             opened += answer.is_success
-            found |= marks_in(answer.content, MARK) & scene.town.canaries
-    return Loot(len(found), openings=opened)
+            found |= marks_in(answer.content, MARK)
+    return opened, found
 
 
 def traffic(scene: Scene, baseline: Baseline) -> Loot:
@@ -83,9 +92,9 @@ def phone(scene: Scene, baseline: Baseline) -> Loot:
 
 def plain_of(attack: BaselineAttack) -> Attack:
     """The attack on the plain table."""
-    return lambda scene: attack(scene, scene.plain)
+    return lambda scene: scene.tried(attack, scene.plain)
 
 
 def common_of(attack: BaselineAttack) -> Attack:
     """The attack on the common practice."""
-    return lambda scene: attack(scene, scene.common)
+    return lambda scene: scene.tried(attack, scene.common)

@@ -30,6 +30,19 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Portrait:
+    """A photograph, kept as what it is made of: a hundred thousand of them would not fit beside one another."""
+
+    mark: bytes
+    noise: bytes
+    repeats: int
+    rest: bytes
+
+    def __bytes__(self) -> bytes:
+        return b"\xff\xd8\xff\xe0" + self.mark + self.noise * self.repeats + self.rest + b"\xff\xd9"
+
+
+@dataclass(frozen=True)
 class Person:
     """One resident. `birth_date` holds what is written where the register knows no day, as the first of it."""
 
@@ -43,8 +56,13 @@ class Person:
     address: str
     email: str
     document_number: str
-    portrait: bytes
+    photograph: Portrait
     retention: str
+
+    @property
+    def portrait(self) -> bytes:
+        """The photograph's bytes."""
+        return bytes(self.photograph)
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -175,7 +193,7 @@ class _Words:
             address=f"{1 + dice.below(120)} {dice.pick(vocabulary.STREETS)}, {self._mark()}",
             email=f"{self._mark().lower()}@courriel.example",
             document_number=f"UT-{self._mark().upper()}",
-            portrait=self._portrait(dice),
+            photograph=self._photograph(dice),
             retention=dice.pick(RETENTION),
         )
 
@@ -200,10 +218,10 @@ class _Words:
         merged = code[:-2] + f"{(int(code[-2:]) + 7) % 100:02}" if number % 13 == 12 else code
         return Place(f"{name}-{mark}", code, merged)
 
-    def _portrait(self, dice: Dice) -> bytes:
+    def _photograph(self, dice: Dice) -> Portrait:
         # Faces differ in size; where sizes are kept to the byte, that alone names people.
-        noise = dice.bytes(64) * (8 + dice.below(64))
-        return b"\xff\xd8\xff\xe0" + self._mark().encode() + noise + dice.bytes(dice.below(64)) + b"\xff\xd9"
+        noise, repeats = dice.bytes(64), 8 + dice.below(64)
+        return Portrait(self._mark().encode(), noise, repeats, dice.bytes(dice.below(64)))
 
     def _mark(self) -> str:
         return next(islice(self._marks, 1)).capitalize()
