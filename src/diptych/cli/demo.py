@@ -2,7 +2,7 @@
 
 It starts a public log, its witnesses, a sealed registry with five trustees, an issuer and a verifier as servers of
 their own, plays officer and citizen through the commands that a person would type, and then searches the servers'
-files for the citizen. The folders stay for inspection.
+files for the citizen. A short drill ends it. The folders stay for inspection.
 """
 
 import secrets
@@ -15,7 +15,8 @@ from pathlib import Path
 import typer
 
 from diptych.adapters.canary_search import search
-from diptych.cli import demo_fast, demo_log, demo_processes, demo_registry, demo_revocation
+from diptych.cli import demo_drill, demo_fast, demo_log, demo_processes, demo_registry, demo_revocation
+from diptych.cli.demo_drill import DrillState
 from diptych.cli.demo_log import LogChapter, Told
 from diptych.cli.demo_processes import Commands
 from diptych.cli.demo_registry import RegistryChapter, RegistryState
@@ -60,12 +61,14 @@ class Story:
     server_paths: list[str]
     public: Told
     registry: RegistryState
+    drill: DrillState
 
     @property
     def holds(self) -> bool:
         """Issued in public, accepted, refused once revoked; and no server file holds anything of the citizen."""
         is_done = bool(self.issued) and all(proof.accepted for proof in self.proofs) and self.public.holds
-        return is_done and self.revoked_refused and self.registry.holds and self.canaries_found == 0
+        is_sealed = self.registry.holds and self.canaries_found == 0 and self.drill.holds
+        return is_done and self.revoked_refused and is_sealed
 
 
 def play(root: Path, *, once: bool, as_json: bool) -> None:
@@ -73,7 +76,7 @@ def play(root: Path, *, once: bool, as_json: bool) -> None:
     environment = {"DIPTYCH_WALLET_PASSPHRASE": PASSPHRASE}
     with demo_processes.own_folder(root), Commands(root, environment, quiet=as_json) as commands:
         story = tell(root, commands, once=once)
-        emit(_as_json(story), as_json=as_json, prose=lambda: _show(story))
+        emit(_as_json(story), as_json=as_json, prose=lambda: _show(story, root))
         if not once:
             _stay(root)
     if not story.holds:
@@ -151,6 +154,7 @@ def tell(root: Path, commands: Commands, *, once: bool) -> Story:
         server_paths=[str(path) for path in servers],
         public=told,
         registry=demo_registry.state_of(approval, went, told, is_erased=is_erased),
+        drill=demo_drill.drill(commands),
     )
 
 
@@ -237,7 +241,7 @@ def _rows(value: dict[str, object]) -> list[dict[str, object]]:
     return documents
 
 
-def _show(story: Story) -> None:
+def _show(story: Story, root: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -269,6 +273,7 @@ def _show(story: Story) -> None:
         f"\nSearched for {len(story.canaries)} planted values in {' and '.join(story.server_paths)}: "
         f"[bold]{story.canaries_found} found[/bold]."
     )
+    demo_drill.show(story.drill, root, console)
 
 
 def _stay(root: Path) -> None:

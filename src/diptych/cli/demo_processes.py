@@ -124,7 +124,9 @@ class Commands:
         """One line of the story, on stderr."""
         progress(("" if self.quiet else "\n") + line)
 
-    def run(self, *arguments: str, expects: int = 0) -> dict[str, object]:
+    def run(
+        self, *arguments: str, expects: int | tuple[int, ...] = 0, seconds: float = COMMAND_SECONDS
+    ) -> dict[str, object]:
         """The JSON answer of one command; `Refused` with its own words when it does not end as expected."""
         if not self.quiet:
             progress("  $ diptych " + " ".join(_short(argument) for argument in arguments))
@@ -134,7 +136,7 @@ class Commands:
             env=self._environment(self.environment),
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
+            timeout=seconds,
             check=False,
         )
         return _answer_of(arguments, done, expects)
@@ -227,11 +229,11 @@ class Commands:
 
 
 def _answer_of(
-    arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]", expects: int | None
+    arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]", expects: int | tuple[int, ...] | None
 ) -> dict[str, object]:
     """The JSON answer of a command that ended; `Refused` with its own words unless it did so as expected."""
     answer = json.loads(done.stdout) if done.stdout.strip() else {}
-    if done.returncode != expects:
+    if done.returncode not in (expects if isinstance(expects, tuple) else (expects,)):
         error = answer.get("error", {})
         last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
         raise Refused(

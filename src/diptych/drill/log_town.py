@@ -7,6 +7,7 @@ silent, or to forget.
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class LogTown:
     silent: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     """Witnesses that the log has reported to its operator."""
+    named_at: float = 0.0
+    """When it last reported one, by the clock that only runs forward."""
     heard: set[str] = field(default_factory=set)
     """Witnesses that have lied to it; who is not needed for the quorum is not listened to."""
     _open: list[DatabaseLogStore | DatabaseWitnessStore] = field(default_factory=list)
@@ -91,7 +94,7 @@ class LogTown:
                 {url: self._shown(url) if asks_witnesses else _nothing for url in URLS},
                 self.silent,
             ),
-            on_witness=lambda url, check: self.named.add(url),
+            on_witness=lambda url, check: self._name(url),
         )
 
     def copy(self, name: str, to: str) -> None:
@@ -112,6 +115,10 @@ class LogTown:
         """Let go of every database."""
         for store in self._open:
             store.close()
+
+    def _name(self, url: str) -> None:
+        self.named.add(url)
+        self.named_at = time.monotonic()
 
     def _asked(self, url: str) -> AskWitness:
         def ask(body: bytes) -> Answer | None:

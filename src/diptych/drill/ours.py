@@ -172,9 +172,7 @@ def rows_of(job: tuple[Path, str, range]) -> list[Row]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         cursor = connection.execute(f'SELECT * FROM "{table}" LIMIT ? OFFSET ?', [len(some), some.start])
         names = [column[0] for column in cursor.description]
-        found = [
-            _row(some.start + place, dict(zip(names, values, strict=True))) for place, values in enumerate(cursor)
-        ]
+        found = [_row(some.start + place, dict(zip(names, values, strict=True))) for place, values in enumerate(cursor)]
     connection.close()
     return found
 

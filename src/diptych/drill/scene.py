@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 BaselineAttack = Callable[["Scene", Baseline], Loot]
 CHANGED_TOWN = 12
-REDEEMING = 2
+REDEEMING, PASSING = 2, 1
+"""Whose documents are handed out: in Diptych, and in a build with a change."""
 
 
 @dataclass
@@ -111,6 +112,10 @@ class Scene:
                 )
             )
         return self._changed[key]
+
+    def weakened_sealing(self) -> Ours:
+        """Diptych without encryption, and with every way in that an attack may want."""
+        return self.changed("intruded_without_sealing", redeeming=PASSING)
 
     def register(
         self, *, threshold: int = THRESHOLD, together: frozenset[str] = frozenset(), purpose: str = "register"

@@ -48,7 +48,7 @@ def open_some(tried: Tried) -> list[bytes]:
     """Those orders, with everything."""
     by_hash = {hashlib.sha256(token).digest(): token for token in tried.tokens}
     order_keys = [Secret(key) for key in tried.keys]
-    grants = {table: _rows(tried.database, f"SELECT * FROM {table}") for table in ("access_grants", "refresh_grants")}  # noqa: S608
+    grants = {table: _rows(tried.database, f"SELECT * FROM {table}") for table in ("access_grants", "refresh_grants")}
     limit = (len(tried.some), tried.some.start)
     opened: list[bytes] = []
     for order in _rows(tried.database, "SELECT * FROM orders ORDER BY rowid LIMIT ? OFFSET ?", *limit):

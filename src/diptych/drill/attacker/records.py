@@ -76,7 +76,9 @@ def _keys(folders: tuple[Path, ...]) -> Keys:
 def _keys_as_of(folders: tuple[Path, ...], changed: tuple[int, ...]) -> Keys:
     """Read once by a process for all its parts, unless a file has changed."""
     databases = [
-        path for path in files_below(folders) if path.suffix == ".db" and _begins_with(path, SQLITE) and _has_masks(path)
+        path
+        for path in files_below(folders)
+        if path.suffix == ".db" and _begins_with(path, SQLITE) and _has_masks(path)
     ]
     return Keys([Secret(key) for key in keys_at_rest(folders)], dict(_recipients(folders)), databases)
 
@@ -111,7 +113,7 @@ def _masks(database: Path, keys: Iterable[Secret], record_ids: Sequence[bytes]) 
     wanted = ", ".join("?" for _ in record_ids)
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         rows = connection.execute(
-            f"SELECT record_id, number, record_hash, period, sealed FROM records WHERE record_id IN ({wanted})",  # noqa: S608  # question marks
+            f"SELECT record_id, number, record_hash, period, sealed FROM records WHERE record_id IN ({wanted})",
             record_ids,
         ).fetchall()
     connection.close()

@@ -1,4 +1,4 @@
-"""Planted values in files of any size: large ones in pieces, on every core, and each once as long as it stays as it is."""
+"""Planted values in files of any size: large ones in pieces, on every core, each once as long as it stays as it is."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -34,6 +34,6 @@ POSITION = Position(
     plain=thefts.plain_of(thefts.database),
     common=thefts.common_of(thefts.database),
     ours=steal_all,
-    weakened=lambda scene: steal(scene, scene.changed("open_sealing", redeeming=1)),
+    weakened=lambda scene: steal(scene, scene.weakened_sealing()),
     removed=Words("sealing", "le scellement"),
 )

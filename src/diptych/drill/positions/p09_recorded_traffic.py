@@ -22,6 +22,6 @@ POSITION = Position(
     plain=thefts.plain_of(thefts.traffic),
     common=thefts.common_of(thefts.traffic),
     ours=lambda scene: steal(scene, scene.ours),
-    weakened=lambda scene: steal(scene, scene.changed("open_sealing", redeeming=1)),
+    weakened=lambda scene: steal(scene, scene.weakened_sealing()),
     removed=Words("sealing", "le scellement"),
 )

@@ -33,6 +33,6 @@ POSITION = Position(
     plain=thefts.plain_of(thefts.phone),
     common=thefts.common_of(thefts.phone),
     ours=lambda scene: steal(scene, scene.ours),
-    weakened=lambda scene: steal(scene, scene.changed("open_sealing", redeeming=1)),
+    weakened=lambda scene: steal(scene, scene.weakened_sealing()),
     removed=Words("sealing under the passphrase", "le scellement sous la phrase de passe"),
 )

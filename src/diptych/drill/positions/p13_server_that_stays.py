@@ -8,10 +8,8 @@ from diptych.drill.ours import Ours
 from diptych.drill.position import Position, Words
 from diptych.drill.positions import thefts
 from diptych.drill.positions.p04_application_server import ISSUER_DATABASE
-from diptych.drill.scene import Scene
+from diptych.drill.scene import PASSING, Scene
 from diptych.drill.town.marks import MARK
-
-PASSING = 1
 
 
 def steal(scene: Scene, system: Ours) -> Loot:
@@ -40,7 +38,7 @@ POSITION = Position(
     promise=Words("those who come meanwhile; not the stock", "ceux qui viennent entre-temps ; pas le stock"),
     plain=thefts.plain_of(thefts.server),
     common=thefts.common_of(thefts.server),
-    ours=lambda scene: steal(scene, scene.changed("implant", redeeming=PASSING)),
-    weakened=lambda scene: steal(scene, scene.changed("implant_without_sealing", redeeming=PASSING)),
+    ours=lambda scene: steal(scene, scene.changed("intruded", redeeming=PASSING)),
+    weakened=lambda scene: steal(scene, scene.weakened_sealing()),
     removed=Words("sealing", "le scellement"),
 )

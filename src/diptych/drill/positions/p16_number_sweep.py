@@ -10,7 +10,7 @@ from diptych.drill.loot import Loot
 from diptych.drill.ours import Ours
 from diptych.drill.position import Position, Words
 from diptych.drill.positions import thefts
-from diptych.drill.scene import Scene
+from diptych.drill.scene import PASSING, Scene
 
 METHODS = ("get", "post")
 MOST_IDS = 3
@@ -18,7 +18,7 @@ MOST_IDS = 3
 
 def sweep(scene: Scene) -> Loot:
     """Both."""
-    running, forgetting = described(scene, scene.ours), forgotten(scene, scene.changed("forgotten_check"))
+    running, forgetting = described(scene, scene.ours), forgotten(scene, scene.changed("intruded", redeeming=PASSING))
     return Loot(running.canaries + forgetting.canaries, openings=running.openings + forgetting.openings)
 
 
@@ -58,6 +58,6 @@ POSITION = Position(
     plain=thefts.plain_of(thefts.sweep),
     common=thefts.common_of(thefts.sweep),
     ours=sweep,
-    weakened=lambda scene: forgotten(scene, scene.changed("forgotten_check_without_sealing")),
+    weakened=lambda scene: forgotten(scene, scene.weakened_sealing()),
     removed=Words("sealing", "le scellement"),
 )

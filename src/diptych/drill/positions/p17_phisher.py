@@ -1,6 +1,7 @@
 """Position 17: a verifier that nobody registered, one that asks for more than it registered, and a relayed request."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,11 +30,19 @@ RETURN = "http://127.0.0.1:9/back"
 
 
 def phish(scene: Scene) -> Loot:
-    """Each of the three in turn, before a person who agrees to everything. Counted: answers that the phisher reads."""
-    return Loot(openings=_unregistered(scene) + _over_asking(scene) + _relayed(scene))
+    """Each of the three in turn, before a person who agrees to everything. Counted: answers that the phisher reads.
+
+    Two of them are seen when the wallet says so, with the request that they have signed.
+    """
+    unregistered, over_asking = _unregistered(scene), _over_asking(scene)
+    told = [one.seen_after for one in (unregistered, over_asking) if one.seen_after is not None]
+    return Loot(
+        openings=unregistered.openings + over_asking.openings + _relayed(scene),
+        seen_after=max(told) if len(told) == 2 else None,
+    )
 
 
-def _unregistered(scene: Scene) -> int:
+def _unregistered(scene: Scene) -> Loot:
     folder = scene.folder / "phisher"
     if not folder.exists():
         scene.rooms.new_verifier(folder, URL, scene.ours.folder / "issuer" / "trust.json", "Your bank", "UT")
@@ -41,7 +50,7 @@ def _unregistered(scene: Scene) -> int:
         return _answered(_somebody(scene), bank, bank.verifier.ask(QUESTION, now=now()).link)
 
 
-def _over_asking(scene: Scene) -> int:
+def _over_asking(scene: Scene) -> Loot:
     folder = scene.ours.folder / "verifier"
     wider = {name: _wider(policy) for name, policy in open_folder(folder, now=now()).policies.items()}
     with _bank(folder, scene.folder / "over-asking.db", wider) as bank:
@@ -60,12 +69,15 @@ def _relayed(scene: Scene) -> int:
         return 0
 
 
-def _answered(wallet: "Wallet", bank: Bank, link: str) -> int:
-    wallet = replace(wallet, verifier_line=bank)
-    with contextlib.suppress(DiptychError):
+def _answered(wallet: "Wallet", bank: Bank, link: str) -> Loot:
+    wallet, seen_after = replace(wallet, verifier_line=bank), None
+    started = time.monotonic()
+    try:
         plan = wallet.review(link, now=now())
         wallet.send(wallet.prepare(plan, Consent(agrees=True, accepts_linkable=True), now=now()))
-    return len(bank.received)
+    except DiptychError:
+        seen_after = time.monotonic() - started
+    return Loot(openings=len(bank.received), seen_after=seen_after)
 
 
 def _somebody(scene: Scene) -> "Wallet":
@@ -92,7 +104,7 @@ def _asking_more(alternative: Alternative) -> Alternative:
 def credulous(scene: Scene) -> Loot:
     """A wallet that does not look at what was registered."""
     with without(registration, "check_covers"):
-        return Loot(openings=_over_asking(scene))
+        return _over_asking(scene)
 
 
 def form(scene: Scene, baseline: Baseline) -> Loot:

@@ -1,5 +1,6 @@
 """Position 19: a witness that lies and one that is silent. Service goes on down to the quorum, and they are named."""
 
+import time
 from datetime import UTC, datetime
 from itertools import count
 
@@ -16,9 +17,12 @@ _numbers = count(1)
 
 
 def disturb(scene: Scene, *, threshold: int) -> Loot:
-    """Each of three witnesses lies once and is silent once. Counted: acts that failed, lies that named nobody."""
+    """Each of three witnesses lies once and is silent once. Counted: acts that failed, lies that named nobody.
+
+    A lie is seen when the log has told its operator who it was.
+    """
     folder = scene.folder / "witnesses" / str(next(_numbers))
-    failed = 0
+    failed, seen_after = 0, 0.0
     with log_town(folder, datetime.now(UTC), threshold=threshold) as town:
         log = town.log("log")
         for url in URLS:
@@ -26,14 +30,17 @@ def disturb(scene: Scene, *, threshold: int) -> Loot:
                 troublemakers.add(url)
                 town.named.clear()
                 town.heard.clear()
+                started = time.monotonic()
                 try:
                     done = log.append([town.act(f"{url} {len(town.liars)}")], now=town.later())
                     verify_receipt(done.receipts[0], policy=town.policy)
                 except DiptychError:
                     failed += 1
                 failed += len(town.heard - town.named)
+                if town.named:
+                    seen_after = max(seen_after, town.named_at - started)
                 troublemakers.clear()
-    return Loot(openings=failed)
+    return Loot(openings=failed, seen_after=seen_after or None)
 
 
 def stop(scene: Scene, baseline: Baseline) -> Loot:

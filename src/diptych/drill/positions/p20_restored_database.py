@@ -1,6 +1,7 @@
 """Position 20: an old copy of a role's database is put back, so that what happened since never did."""
 
 import shutil
+import time
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -17,16 +18,20 @@ _numbers = count(1)
 
 
 def restore(scene: Scene, *, asks_witnesses: bool) -> Loot:
-    """The log's database and files of yesterday are put back, and it is asked to go on. Counted: whether it does."""
+    """The log's database and files of yesterday are put back, and it is asked to go on. Counted: whether it does.
+
+    Its operator sees it when the log refuses to go on.
+    """
     folder = scene.folder / "restored" / str(next(_numbers))
     with log_town(folder, datetime.now(UTC), forgetful=not asks_witnesses) as town:
         town.log("log").append([town.act(f"act {number}") for number in range(3)], now=town.later())
         town.copy("log", "yesterday")
         town.log("log").append([town.act("since then")], now=town.later())
+        started = time.monotonic()
         try:
             town.log("yesterday", asks_witnesses=asks_witnesses).append([town.act("today")], now=town.later())
         except DiptychError:
-            return Loot()
+            return Loot(seen_after=time.monotonic() - started)
     return Loot(openings=1)
 
 
@@ -42,14 +47,18 @@ def restore_wallet(scene: Scene) -> Loot:
     opened.set_trust(*_trust(scene.ours.folder))
     shutil.copy(file, before.with_name("wallet-after"))
     shutil.copy(before, file)
+    started = time.monotonic()
     answers = not scene.ours.wallet(number).store.is_copied()
+    seen_after = None if answers else time.monotonic() - started
     shutil.copy(before.with_name("wallet-after"), file)
-    return Loot(openings=int(answers))
+    return Loot(openings=int(answers), seen_after=seen_after)
 
 
 def ours(scene: Scene) -> Loot:
-    """Both."""
-    return Loot(openings=restore(scene, asks_witnesses=True).openings + restore_wallet(scene).openings)
+    """Both; seen when both have noticed."""
+    log, wallet = restore(scene, asks_witnesses=True), restore_wallet(scene)
+    noticed = [one.seen_after for one in (log, wallet) if one.seen_after is not None]
+    return Loot(openings=log.openings + wallet.openings, seen_after=max(noticed) if len(noticed) == 2 else None)
 
 
 def restore_table(scene: Scene, baseline: Baseline) -> Loot:
