@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POPULATION = 100
-POSITIONS = (2, 5, 6, 7, 8, 14, 19)
-"""Backups, trustees, an insider, the log and its witnesses. The others attack servers that a whole drill sets up."""
+POSITIONS = (2, 7, 14, 19)
+"""Backups, trustees, the log and its witnesses. The others attack servers that a whole drill sets up first."""
 FOLDER = "drill"
 SECONDS = 600.0
 """How long it may take where a machine has much else to do; it takes a few seconds."""

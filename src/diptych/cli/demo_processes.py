@@ -24,7 +24,7 @@ from diptych.cli.terminal import progress
 from diptych.errors import Conflict, Refused, Unavailable
 
 MARKER = ".diptych-demo"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 COMMAND_SECONDS = 120.0
 PR_SET_PDEATHSIG = 1

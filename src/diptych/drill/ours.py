@@ -127,15 +127,20 @@ def set_up(
     `meanwhile` is done while the counter is busy.
     """
     folder.mkdir(parents=True)
-    environment = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE}
     with ExitStack() as stack:
-        commands = stack.enter_context(Quietly(folder, environment, quiet=True, program=program_of(change)))
+        commands = stack.enter_context(quiet_commands(folder, change))
         ours = Ours(folder, town, commands, rooms)
         _set_up_roles(commands, with_log=with_log)
         _approve_everybody(ours, change, say, meanwhile)
         for approved in ours.approved[:redeeming]:
             ours.wallets[approved.person.number] = redeem(ours, approved)
         yield ours
+
+
+def quiet_commands(folder: Path, change: str | None = None) -> Commands:
+    """The commands of the program, or of a changed build, typed in a folder."""
+    environment = {"DIPTYCH_WALLET_PASSPHRASE": demo.PASSPHRASE}
+    return Quietly(folder, environment, quiet=True, program=program_of(change))
 
 
 class Quietly(Commands):

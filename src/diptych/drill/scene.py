@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych.adapters.canary_search import marks_in
-from diptych.drill import ours
+from diptych.drill import ours, quorum
 from diptych.drill.attacker.searching import Search
 from diptych.drill.baselines import table
 from diptych.drill.baselines.running import Baseline, running
 from diptych.drill.cores import Cores
 from diptych.drill.loot import Loot
 from diptych.drill.ours import SAID_EVERY, Ours
+from diptych.drill.quorum import Quorum
 from diptych.drill.sealed_town import THRESHOLD, SealedTown
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Town, build_town
@@ -92,8 +93,19 @@ class Scene:
     def server_paths(self) -> list[Path]:
         """The folders of Diptych's servers, of what was built of it."""
         servers = self.ours.server_folders if "ours" in self.__dict__ else []
+        if "quorum" in self.__dict__:
+            servers = [*servers, *self.quorum.server_folders]
         register = self._registers.get(f"register-{THRESHOLD}")
         return servers if register is None else [*servers, register.folder]
+
+    @cached_property
+    def quorum(self) -> Quorum:
+        """The register's processes, with a few people enrolled through them."""
+        self.say("building a living register: its registry and trustees, a log and an officer")
+        folder = self.folder / "living-register"
+        folder.mkdir(parents=True)
+        commands = ours.quiet_commands(folder)
+        return self._stack.enter_context(quorum.set_up(folder, self.town, self.rooms, commands))
 
     def changed(self, change: str, *, redeeming: int = 0) -> Ours:
         """Diptych with one change, with `redeeming` documents handed out."""

@@ -9,10 +9,11 @@ from diptych.drill.loot import Loot
 from diptych.drill.ours import Ours
 from diptych.drill.position import Position, Words
 from diptych.drill.positions import thefts
+from diptych.drill.quorum import Quorum
 from diptych.drill.scene import Scene
 
 
-def steal(scene: Scene, system: Ours) -> Loot:
+def steal(scene: Scene, system: Ours | Quorum) -> Loot:
     """Every log file, every address that shows counters, and the memory of each server that may dump core."""
     logs = [path for folder in system.server_folders for path in folder.rglob("*.log")]
     found = scene.canaries_in(system.town, *logs)
@@ -44,7 +45,7 @@ POSITION = Position(
     promise=Words("nobody is in them", "personne n'y figure"),
     plain=thefts.plain_of(thefts.logs),
     common=thefts.common_of(thefts.logs),
-    ours=lambda scene: steal(scene, scene.ours),
+    ours=lambda scene: Loot(steal(scene, scene.ours).canaries + steal(scene, scene.quorum).canaries),
     weakened=lambda scene: steal(scene, scene.changed("talkative", redeeming=1)),
     removed=Words("a journal of closed words", "un journal aux mots fermés"),
 )
