@@ -51,6 +51,8 @@ class Quorum:
     rooms: "Rooms"
     log: str
     people: dict[bytes, Person] = field(default_factory=dict)
+    dumps: dict[str, tuple[set[bytes], set[str]]] = field(default_factory=dict, repr=False)
+    """What each server's memory held when it was first taken: anything like a key, and anything like a canary."""
 
     @property
     def database(self) -> Path:
@@ -64,14 +66,16 @@ class Quorum:
 
     def thieves_of(self, names: Sequence[str], cores: Cores) -> tuple[int, set[str]]:
         """Whoever has these servers wholly, memory and files: how many records open, and every canary that was read."""
-        memory = b"\0".join(whole_memory(self.commands.servers[name].pid) for name in names)
+        missing = [name for name in names if name not in self.dumps]
+        self.dumps |= zip(missing, cores.each(dump, [self.commands.servers[name].pid for name in missing]), strict=True)
         loot = self.folder / "loot" / "-".join(names)
         loot.mkdir(parents=True, exist_ok=True)
-        keys = [key.hex() for key in sorted(keys_in(memory))]
+        keys = sorted({key.hex() for name in names for key in self.dumps[name][0]})
         for number, some in enumerate(parts(len(keys), KEYS_A_FILE)):
             (loot / f"keys-{number}").write_text("\n".join(keys[some.start : some.stop]))
         opened = open_records(self.database, [*(self.folder / name for name in names), loot], cores)
-        return len(opened), marks_in(b"\0".join([memory, *opened]), MARK) & self.town.canaries
+        read = marks_in(b"\0".join(opened), MARK).union(*(self.dumps[name][1] for name in names))
+        return len(opened), read & self.town.canaries
 
     def open_everybody(self) -> tuple[int, float | None]:
         """The officer asks for every record there is: how many open, and when the log shows the first request."""
@@ -94,6 +98,12 @@ class Quorum:
         finally:
             watch.is_over.set()
             thread.join()
+
+
+def dump(process_id: int) -> tuple[set[bytes], set[str]]:
+    """A process's memory, and its children's: everything that might be a key or is planted."""
+    memory = whole_memory(process_id)
+    return keys_in(memory), marks_in(memory, MARK)
 
 
 @dataclass
