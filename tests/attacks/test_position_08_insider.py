@@ -14,6 +14,6 @@ def test_without_quotas_an_officer_opens_everybody(scene: Scene) -> None:
 
 def test_an_officer_opens_the_days_quota_and_nothing_that_is_not_public(scene: Scene) -> None:
     loot = POSITION.ours(scene)
-    assert loot.openings == QUOTA + LIVING_QUOTA
+    assert QUOTA < loot.openings <= QUOTA + LIVING_QUOTA  # the living officer may have opened one today
     assert loot.beyond == 0
     assert loot.seen_after is not None
