@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych.cli.demo_processes import Commands
-from diptych.cli.terminal import EXIT_DOES_NOT_HOLD
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +44,7 @@ def drill(commands: Commands) -> DrillState:
     )
     chosen = [word for number in POSITIONS for word in ("--position", str(number))]
     asked = ("drill", "--population", str(POPULATION), "--folder", FOLDER, *chosen)
-    return state_of(commands.run(*asked, expects=(0, EXIT_DOES_NOT_HOLD), seconds=SECONDS))
+    return state_of(commands.judge(*asked, seconds=SECONDS))
 
 
 def state_of(told: Mapping[str, object]) -> DrillState:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from diptych.cli.terminal import progress
+from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, progress
 from diptych.errors import Conflict, Refused, Unavailable
 
 MARKER = ".diptych-demo"
@@ -90,14 +90,14 @@ class Question:
         while prompt not in self.told:
             piece = os.read(self.process.stderr.fileno(), 4096)
             if not piece:
-                self._finish(b"", expects=None)
+                self._finish(b"", expects=())
             self.told += piece
 
     def answer(self, typed: str, *, expects: int) -> dict[str, object]:
         """Type one line. Its JSON answer, as of `Commands.run`."""
-        return self._finish(typed.encode() + b"\n", expects)
+        return self._finish(typed.encode() + b"\n", (expects,))
 
-    def _finish(self, typed: bytes, expects: int | None) -> dict[str, object]:
+    def _finish(self, typed: bytes, expects: Sequence[int]) -> dict[str, object]:
         said, told = self.process.communicate(typed, timeout=COMMAND_SECONDS)
         done = subprocess.CompletedProcess(self.process.args, self.process.returncode, said, self.told + told)
         return _answer_of(self.arguments, done, expects)
@@ -124,10 +124,15 @@ class Commands:
         """One line of the story, on stderr."""
         progress(("" if self.quiet else "\n") + line)
 
-    def run(
-        self, *arguments: str, expects: int | tuple[int, ...] = 0, seconds: float = COMMAND_SECONDS
-    ) -> dict[str, object]:
+    def run(self, *arguments: str, expects: int = 0) -> dict[str, object]:
         """The JSON answer of one command; `Refused` with its own words when it does not end as expected."""
+        return self._run(arguments, (expects,), COMMAND_SECONDS)
+
+    def judge(self, *arguments: str, seconds: float) -> dict[str, object]:
+        """The JSON answer of a command that says whether something holds, whichever it says; it may take longer."""
+        return self._run(arguments, (0, EXIT_DOES_NOT_HOLD), seconds)
+
+    def _run(self, arguments: Sequence[str], expects: Sequence[int], seconds: float) -> dict[str, object]:
         if not self.quiet:
             progress("  $ diptych " + " ".join(_short(argument) for argument in arguments))
         done = subprocess.run(  # noqa: S603  # our own program, no shell
@@ -229,11 +234,11 @@ class Commands:
 
 
 def _answer_of(
-    arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]", expects: int | tuple[int, ...] | None
+    arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]", expects: Sequence[int]
 ) -> dict[str, object]:
     """The JSON answer of a command that ended; `Refused` with its own words unless it did so as expected."""
     answer = json.loads(done.stdout) if done.stdout.strip() else {}
-    if done.returncode not in (expects if isinstance(expects, tuple) else (expects,)):
+    if done.returncode not in expects:
         error = answer.get("error", {})
         last_line = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
         raise Refused(
