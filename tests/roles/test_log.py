@@ -441,16 +441,29 @@ def test_under_a_quorum_of_one_nobody_may_be_silent_at_the_start() -> None:
         world.start()
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 256, 300])
+@pytest.mark.parametrize("size", [1, 2, 7, 256, 300, 1000])
 def test_paths_made_together_are_those_made_one_by_one(size: int) -> None:
-    leaves = [tree.leaf_hash(str(i).encode()) for i in range(size)]
+    acts = [str(i).encode() for i in range(size)]
+    leaves = [tree.leaf_hash(act) for act in acts]
     node = tree.memory_nodes(leaves)
-    root = tree.root(size, node)
+    root, files = tree.root(size, node), files_of(acts)
+    read = tlog_specimen.reader(files)
     wanted = dict(list(enumerate(leaves))[:: max(1, size // 9)])
-    found = inclusion_paths(wanted, size=size, root=root, node=node)
+    found = inclusion_paths(wanted, size=size, root=root, read=read)
     assert found == {index: tree.build_inclusion_proof(index, size, node) for index in wanted}
-    assert inclusion_paths({}, size=size, root=root, node=node) == {}
-    for damage in ({"root": bytes(32)}, {"leaves": {**wanted, 0: bytes(32)}}):
-        given = {"leaves": wanted, "root": root, **damage}
-        with pytest.raises(VerificationError):
-            inclusion_paths(given["leaves"], size=size, root=given["root"], node=node)  # type: ignore[arg-type]
+    assert inclusion_paths({}, size=size, root=root, read=read) == {}
+    with pytest.raises(VerificationError):
+        inclusion_paths(wanted, size=size, root=bytes(32), read=read)
+    with pytest.raises(VerificationError):
+        inclusion_paths({**wanted, 0: bytes(32)}, size=size, root=root, read=read)
+
+
+def test_paths_out_of_a_damaged_tile_are_refused() -> None:
+    acts = [str(i).encode() for i in range(1000)]
+    leaves, files = [tree.leaf_hash(act) for act in acts], files_of(acts)
+    root = tree.root(len(acts), tree.memory_nodes(leaves))
+    for path, data in files.items():
+        if not path.startswith("tile/entries"):
+            damaged = {**files, path: data[:40] + bytes([data[40] ^ 1]) + data[41:]}
+            with pytest.raises(VerificationError, match=r"log\.file"):
+                inclusion_paths(dict(enumerate(leaves)), size=len(acts), root=root, read=tlog_specimen.reader(damaged))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from diptych.errors import FormatError, Unavailable
 
-AT_ONCE = 8
+AT_ONCE = 16
 
 _BESIDE = ".new"
 
@@ -65,9 +65,14 @@ class TileFolder:
 
     def _make_folder(self, folder: Path) -> set[Path]:
         """The folders that have to be synced once there is a file in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        inside = [parent for parent in folder.parents if parent == self._folder or self._folder in parent.parents]
-        return {folder, *(parent for parent in inside if folder not in self._durable)}
+        needed = {folder}
+        if folder not in self._durable:
+            folder.mkdir(parents=True, exist_ok=True)
+            for parent in folder.parents:
+                needed.add(parent)  # up to the first whose own name is on disk: it holds a new one
+                if parent in self._durable or parent == self._folder:
+                    break
+        return needed
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -13,9 +13,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,9 +37,9 @@ from diptych.formats.tlog import checkpoint as checkpoints
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import Checkpoint
 from diptych.formats.tlog.entry import ActorClass, ActType, Entry
-from diptych.protocols.witnessing.add_checkpoint import checkpoint_path
+from diptych.protocols.witnessing.add_checkpoint import AddCheckpoint, Answer, checkpoint_path
 from diptych.roles.auditor.log_audit import audit
-from diptych.roles.log.fakes import AskWitness, CalledWitnesses, ShowLatest
+from diptych.roles.log.fakes import AskWitness, CalledRound, CalledWitnesses, ShowLatest
 from diptych.roles.log.growth import Edge
 from diptych.roles.log.model import contacts_of
 from diptych.roles.log.service import CHECKPOINT, Log
@@ -173,8 +175,35 @@ def _log_in_process(folder: Path, closing: ExitStack) -> Log:
         policy=policy,
         store=store_of_log,
         files=TileFolder(folder / "log" / log_folder.PUBLIC),
-        witnesses=CalledWitnesses(ask, show),
+        witnesses=SideBySide(ask, show, threads=closing.enter_context(ThreadPoolExecutor(len(WITNESSES)))),
     )
+
+
+@dataclass(kw_only=True)
+class SideBySide(CalledWitnesses):
+    """Witnesses that work at the same time, as they do on machines of their own."""
+
+    threads: ThreadPoolExecutor
+
+    def round(self) -> CalledRound:
+        return RoundSideBySide(self)
+
+
+@dataclass
+class RoundSideBySide(CalledRound):
+    """Asked at once, heard in the order in which they were asked."""
+
+    working: "deque[tuple[str, Future[Answer | None]]]" = field(default_factory=deque)
+
+    def ask(self, url: str, request: AddCheckpoint) -> None:
+        assert isinstance(self.witnesses, SideBySide)
+        asked = self.witnesses.threads.submit(self.witnesses.ask[url], request.encode())
+        self.working.append((url, asked))
+
+    def answers(self) -> Iterator[tuple[str, Answer | None]]:
+        while self.working:
+            url, asked = self.working.popleft()
+            yield url, asked.result()
 
 
 def _asked(witness: Witness) -> AskWitness:

@@ -5,6 +5,7 @@ their 32-byte seed (RFC 8032 5.1.5, FIPS 204 3.6.3). Ed25519 is deterministic; t
 """
 
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -15,6 +16,8 @@ from diptych.errors import FormatError, VerificationError
 from diptych.private import Secret
 
 SEED_BYTES = 32
+KEPT_KEYS = 64
+"""Public keys that stay loaded: the same few have signed every checkpoint that a party meets."""
 
 
 class Algorithm(Enum):
@@ -86,14 +89,18 @@ def verify(algorithm: Algorithm, public_key: bytes, signature: bytes, message: b
     """Raises `VerificationError` unless `signature` is that of `message` by `public_key`."""
     check_public_key(algorithm, public_key)
     try:
-        if algorithm is Algorithm.ED25519:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-        else:
-            MLDSA44PublicKey.from_public_bytes(public_key).verify(signature, message)
+        _loaded(algorithm, public_key).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise VerificationError(
             "signature", f"the {algorithm.value} signature does not match message and key"
         ) from error
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def _loaded(algorithm: Algorithm, public_key: bytes) -> Ed25519PublicKey | MLDSA44PublicKey:
+    if algorithm is Algorithm.ED25519:
+        return Ed25519PublicKey.from_public_bytes(public_key)
+    return MLDSA44PublicKey.from_public_bytes(public_key)
 
 
 def check_public_key(algorithm: Algorithm, public_key: bytes) -> None:

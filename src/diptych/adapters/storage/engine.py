@@ -13,8 +13,9 @@ How PostgreSQL is reached is left to `postgresql.py`, what rows mean to one modu
 import importlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -55,6 +56,9 @@ PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
+# 32 MiB of journal before it is folded in, and as much memory for the pages of a transaction.
+MANY_PAGES = ("PRAGMA wal_autocheckpoint=8192", "PRAGMA cache_size=-32768")
+
 _GOES, _FILE = "goes", "file"
 
 # SQLSTATEs of PostgreSQL that the driver counts among programming errors, and that are the operator's to mend.
@@ -62,7 +66,13 @@ UNPREPARED = {"42P01", "42501", "3F000"}  # no such table, no privilege, no such
 
 
 def open_database(
-    location: Location, role: str, *, migrates: bool = True, keeps: int = 0, keeps_file: bool = False
+    location: Location,
+    role: str,
+    *,
+    migrates: bool = True,
+    keeps: int = 0,
+    keeps_file: bool = False,
+    many_pages: bool = False,
 ) -> Engine:
     """The engine of `role`'s database, created or migrated to the newest schema first.
 
@@ -70,9 +80,11 @@ def open_database(
     request, whose parent has migrated. `keeps` connections to PostgreSQL stay open between transactions, from the first
     one on: a process may fork before, and not after. With `keeps_file` so do those to a SQLite file, whose every
     transaction otherwise ends with a checkpoint: for stores that say where something is to `leave_nothing`.
+    `many_pages` is for a file of which each transaction changes hundreds of pages, the same ones again and again.
     """
+    pragmas = (*PRAGMAS, *MANY_PAGES) if many_pages else PRAGMAS
     if isinstance(location, Path):
-        engine = _open_file(location, creates=migrates, keeps=keeps if keeps_file else 0)
+        engine = _open_file(location, creates=migrates, keeps=keeps if keeps_file else 0, pragmas=pragmas)
     else:
         from diptych.adapters.storage import postgresql
 
@@ -172,7 +184,7 @@ def _truncate_log(engine: Engine) -> None:
         raw.close()
 
 
-def _open_file(path: Path, *, creates: bool, keeps: int) -> Engine:
+def _open_file(path: Path, *, creates: bool, keeps: int, pragmas: Sequence[str]) -> Engine:
     if creates:
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -198,7 +210,7 @@ def _open_file(path: Path, *, creates: bool, keeps: int) -> Engine:
         _watch(engine, path)
     else:
         engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
-    event.listen(engine, "connect", _configure)
+    event.listen(engine, "connect", partial(_configure, pragmas=pragmas))
     event.listen(engine, "begin", _take_write_lock)
     return engine
 
@@ -224,11 +236,11 @@ def _watch(engine: Engine, path: Path) -> None:
     event.listen(engine, "checkout", compare)
 
 
-def _configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+def _configure(connection: DBAPIConnection, record: ConnectionPoolEntry, pragmas: Sequence[str]) -> None:
     # The driver's own implicit BEGIN is switched off: `_take_write_lock` begins every transaction.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in PRAGMAS:
+    for pragma in pragmas:
         cursor.execute(pragma)
     cursor.close()
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
 
 from diptych.adapters.storage.engine import Location, hold, open_database, transaction
 from diptych.errors import Conflict
@@ -30,6 +31,10 @@ _ENTRY = sa.Table(
     sa.Column("key", sa.LargeBinary),
     sa.Column("act", sa.LargeBinary),
 )
+_INSERT = {
+    "qmark": "INSERT INTO entry (position, key, act) VALUES (?, ?, ?)",
+    "pyformat": "INSERT INTO entry (position, key, act) VALUES (%s, %s, %s)",
+}
 _SIGNED = sa.Table(
     "signed",
     _METADATA,
@@ -47,7 +52,7 @@ _LABEL_PLAN = sa.Table(
 
 def open_log_store(location: Location) -> "DatabaseLogStore":
     """The store in this database, created if there is none."""
-    return DatabaseLogStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS))
+    return DatabaseLogStore(open_database(location, ROLE, keeps=KEPT_CONNECTIONS, many_pages=True))
 
 
 class DatabaseLogStore:
@@ -68,20 +73,16 @@ class DatabaseLogStore:
             return _size(connection)
 
     def append(self, entries: Sequence[bytes], *, size: int) -> Sequence[int]:
-        by_key = {_key(entry): entry for entry in entries}
+        keys = [_key(entry) for entry in entries]
+        by_key = dict(zip(keys, entries, strict=True))
         if len(by_key) != len(set(entries)):
             raise Conflict("log.entry.key", "two entries that cannot be told apart")
         with transaction(self._engine) as connection:
             hold(connection, "log")
             if _size(connection) != size:
                 raise Conflict("log.size", "the log has grown meanwhile: another process writes it")
-            positions = _positions(connection, by_key)
-            new = [key for key in by_key if key not in positions]
-            rows = [{"position": size + i, "key": key, "act": by_key[key]} for i, key in enumerate(new)]
-            if rows:
-                connection.execute(sa.insert(_ENTRY), rows)
-            positions |= {key: size + i for i, key in enumerate(new)}
-        return [positions[_key(entry)] for entry in entries]
+            positions = _insert(connection, by_key, size)
+        return [positions[key] for key in keys]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         position = _ENTRY.c.position
@@ -125,6 +126,26 @@ class DatabaseLogStore:
 def _size(connection: Connection) -> int:
     last = connection.execute(sa.select(sa.func.max(_ENTRY.c.position))).scalar()
     return 0 if last is None else last + 1
+
+
+def _insert(connection: Connection, by_key: dict[bytes, bytes], size: int) -> dict[bytes, int]:
+    """The position of every entry, the new ones kept from `size` on."""
+    try:
+        # As a rule all are new, and the index that inserting reads anyway says so.
+        with connection.begin_nested():
+            return _insert_new(connection, by_key, size)
+    except IntegrityError:
+        known = _positions(connection, by_key)
+        new = {key: act for key, act in by_key.items() if key not in known}
+        return known | _insert_new(connection, new, size)
+
+
+def _insert_new(connection: Connection, by_key: dict[bytes, bytes], size: int) -> dict[bytes, int]:
+    rows = [(size + i, key, act) for i, (key, act) in enumerate(by_key.items())]
+    if rows:
+        # The driver's own statement: building one parameter set a row costs more than inserting it.
+        connection.exec_driver_sql(_INSERT[connection.dialect.paramstyle], rows)
+    return {key: position for position, key, _ in rows}
 
 
 def _positions(connection: Connection, by_key: dict[bytes, bytes]) -> dict[bytes, int]:

@@ -44,6 +44,10 @@ class SignedCheckpoint:
         """The same checkpoint, with `signatures` added, each once."""
         return SignedCheckpoint(self.checkpoint, self.note.with_signatures(signatures))
 
+    def names(self, key: VerifierKey) -> bool:
+        """Whether a signature line names that key. Whether it verifies is not checked."""
+        return any(signature.is_from(key) for signature in self.note.signatures)
+
     def only_signed_by(self, keys: Collection[VerifierKey]) -> "SignedCheckpoint":
         """The same checkpoint with the signature lines that name one of `keys`, each once, and no others."""
         kept = [signature for signature in self.note.signatures if any(map(signature.is_from, keys))]

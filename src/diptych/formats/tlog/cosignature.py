@@ -7,6 +7,7 @@ cosignatures (`start` other than zero) have no checkpoint and are not made here.
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from diptych.crypto.log_signing import LogSigner, verify
 from diptych.errors import FormatError, VerificationError
@@ -50,7 +51,7 @@ class CheckpointSigner:
         if self.signature_type.algorithm is not self.signer.algorithm:
             raise ValueError("the key is not of the signature type's algorithm")
 
-    @property
+    @cached_property
     def verifier_key(self) -> VerifierKey:
         """What others are configured with."""
         return VerifierKey(self.name, self.signature_type, self.signer.public_key)

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import lru_cache
 
 from diptych.errors import FormatError
 
@@ -17,6 +18,8 @@ HASH_BYTES = 32
 NO_LABEL = bytes(HASH_BYTES)
 
 _LAYOUT = struct.Struct(">BBBI32s32s32s")
+_KIND = struct.Struct(">BBBI")
+_LABEL = slice(_KIND.size, _KIND.size + HASH_BYTES)
 _EPOCH = date(1970, 1, 1)
 _LAST_DAY = (date.max - _EPOCH).days
 _FIRST_ABOUT_A_SUBJECT = 32
@@ -112,17 +115,46 @@ class Entry:
         return _LAYOUT.pack(VERSION, self.act_type, self.actor, day, self.label, self.commitment, self.policy_hash)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What an entry says without its three hashes."""
+
+    act_type: ActType
+    actor: ActorClass
+    day: date
+
+
 def parse_entry(data: bytes) -> Entry:
     """The entry in `data`, or `FormatError`."""
+    kind = parse_kind(data)
+    _, _, _, _, label, commitment, policy_hash = _LAYOUT.unpack(data)
+    return Entry(kind.act_type, kind.day, kind.actor, label, commitment, policy_hash)
+
+
+def parse_kind(data: bytes) -> Kind:
+    """The kind of the entry in `data`, or `FormatError` wherever `parse_entry` has one: for whole logs at a time."""
     if len(data) != ENTRY_BYTES:
         raise FormatError("tlog.entry.length", f"an entry has {ENTRY_BYTES} bytes")
-    version, act_type, actor, day, label, commitment, policy_hash = _LAYOUT.unpack(data)
+    kind = _kind(data[: _KIND.size])
+    if kind.act_type.is_about_a_subject != (data[_LABEL] != NO_LABEL):
+        raise FormatError("tlog.entry.label", "acts about a subject carry a label, and no others do")
+    return kind
+
+
+def label_in(data: bytes) -> bytes:
+    """The label of an entry that `parse_kind` has accepted."""
+    return data[_LABEL]
+
+
+@lru_cache(maxsize=4096)
+def _kind(head: bytes) -> Kind:
+    """Few of these are in use on one day: each is read once."""
+    version, act_type, actor, day = _KIND.unpack(head)
     if version != VERSION:
         raise FormatError("tlog.entry.version", f"only version {VERSION} is known here")
     if day > _LAST_DAY:
         raise FormatError("tlog.entry.day", "the day is no date")
     try:
-        kinds = ActType(act_type), ActorClass(actor)
+        return Kind(ActType(act_type), ActorClass(actor), _EPOCH + timedelta(days=day))
     except ValueError as error:
         raise FormatError("tlog.entry.type", "an act type or actor class that this version does not know") from error
-    return Entry(kinds[0], _EPOCH + timedelta(days=day), kinds[1], label, commitment, policy_hash)

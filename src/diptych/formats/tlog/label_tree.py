@@ -15,7 +15,7 @@ from diptych.formats import cbor
 from diptych.formats.cbor import as_array, as_bytes, as_unsigned
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.act import SALT_BYTES, Act, CommittedAct, Detail
-from diptych.formats.tlog.entry import HASH_BYTES, ActorClass, ActType, Entry, parse_entry
+from diptych.formats.tlog.entry import HASH_BYTES, ActorClass, ActType, Entry, label_in, parse_entry, parse_kind
 from diptych.formats.tlog.lines import MAX_NUMBER
 from diptych.formats.tlog.policy import Policy
 from diptych.formats.tlog.proof import MAX_PROOF_BYTES, LogProof, VerifiedReceipt, parse_proof, verify_receipt
@@ -143,11 +143,11 @@ def leaves_of(entries: Iterable[bytes]) -> list[bytes]:
     found: list[bytes] = []
     for index, data in enumerate(entries):
         try:
-            entry = parse_entry(data)
+            kind = parse_kind(data)
         except FormatError:
             continue
-        if entry.act_type.is_about_a_subject:
-            found.append(LabelLeaf(entry.label, index).encode())
+        if kind.act_type.is_about_a_subject:
+            found.append(_LEAF.pack(label_in(data), index))
     return sorted(found)
 
 

@@ -3,7 +3,6 @@
 What the lines say is left to the modules that read them.
 """
 
-import base64
 import binascii
 import re
 
@@ -12,18 +11,19 @@ from diptych.errors import FormatError
 MAX_NUMBER = 2**63 - 1
 HASH_BYTES = 32
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,18})")
 
 
 def encode_base64(data: bytes) -> str:
     """Standard base64 with padding (RFC 4648 4)."""
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def decode_base64(text: str, check: str) -> bytes:
     """The bytes behind `text`; `FormatError` for missing padding, other alphabets or non-zero trailing bits."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
+        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (ValueError, binascii.Error) as error:
         raise FormatError(check, "not base64 (RFC 4648 4)") from error
     if encode_base64(data) != text:
@@ -55,7 +55,7 @@ def decode_text(data: bytes, check: str, *, max_bytes: int) -> str:
     except UnicodeDecodeError as error:
         raise FormatError(check, "not UTF-8") from error
     # signed-note, "Format": no ASCII control characters (those below U+0020) other than newline.
-    if any(character < " " and character != "\n" for character in set(text)):
+    if _CONTROL.search(text):
         raise FormatError(check, "a control character other than newline")
     if not text.endswith("\n"):
         raise FormatError(check, "the last line does not end in a newline")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 
 from diptych.crypto.log_signing import Algorithm, check_public_key
 from diptych.errors import FormatError
@@ -20,6 +21,7 @@ MAX_SIGNATURES = 100
 MAX_NOTE_BYTES = 512 * 1024
 
 _DASH = "\u2014 "
+_FORBIDDEN = re.compile(r"[+\x00-\x1f\s]")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 
@@ -43,7 +45,7 @@ class VerifierKey:
     signature_type: SignatureType
     public_key: bytes
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """Identifies the key beside its name; four bytes are no commitment to it."""
         material = self.name.encode() + b"\n" + bytes([self.signature_type]) + self.public_key
@@ -139,12 +141,8 @@ def check_name(name: str, check: str) -> None:
     """Raises `FormatError` unless `name` can be a key name."""
     # signed-note, "Format": non-empty, without Unicode spaces or plus.
     encoded = name.encode("utf-8", "replace")  # half of a surrogate pair becomes "?", and is refused below
-    if encoded.decode() != name or not 0 < len(encoded) <= MAX_NAME_BYTES or any(map(_is_forbidden, name)):
+    if encoded.decode() != name or not 0 < len(encoded) <= MAX_NAME_BYTES or _FORBIDDEN.search(name):
         raise FormatError(check, "a key name is not empty and has neither spaces nor '+'")
-
-
-def _is_forbidden(character: str) -> bool:
-    return character == "+" or character < " " or character.isspace()
 
 
 def _parse_signature(line: str) -> NoteSignature:

@@ -138,10 +138,11 @@ def verify_log_signature(signed: SignedCheckpoint, *, policy: Policy) -> SignedC
 
 def verify_signatures(signed: SignedCheckpoint, keys: Sequence[VerifierKey]) -> tuple[VerifiedSignature, ...]:
     """Every signature by one of `keys`; `VerificationError` if even one of those does not verify."""
+    known = tuple(dict.fromkeys(keys))
     return tuple(
         verify_signature(signature, checkpoint=signed.checkpoint, key=key)
         for signature in signed.note.signatures
-        for key in dict.fromkeys(keys)
+        for key in known
         if signature.is_from(key)
     )
 

@@ -94,6 +94,15 @@ class Levels:
     def node(self, level: int, index: int) -> bytes:
         return self._levels[level][index * HASH_BYTES : (index + 1) * HASH_BYTES]
 
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The inclusion proof of a leaf, its sibling first, among a power of two of leaves."""
+        found: list[bytes] = []
+        for level in self._levels[:-1]:
+            at = (index ^ 1) * HASH_BYTES
+            found.append(level[at : at + HASH_BYTES])
+            index >>= 1
+        return tuple(found)
+
 
 def build_inclusion_proof(index: int, size: int, node: NodeReader) -> tuple[bytes, ...]:
     """RFC 6962 2.1.1: the audit path of leaf `index` in the first `size` leaves, leaf's sibling first."""

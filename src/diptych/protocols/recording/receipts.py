@@ -57,18 +57,17 @@ def parse_receipts(data: bytes) -> Receipts:
     header, *lines = head.split("\n")
     if not empty_line or header != HEADER:
         raise FormatError("recording.receipts", f"a line '{HEADER}', places, an empty line, a checkpoint are expected")
-    places: list[Placed] = []
+    places: list[tuple[int, list[bytes]]] = []
     for line in lines:
         if line.startswith("index "):
-            places.append(Placed(decode_decimal(line.removeprefix("index "), "recording.receipts.index"), ()))
-        elif places and len(places[-1].path) < tree.MAX_PROOF_HASHES:
-            last = places[-1]
-            places[-1] = Placed(last.index, (*last.path, decode_hash(line, "recording.receipts.path")))
+            places.append((decode_decimal(line.removeprefix("index "), "recording.receipts.index"), []))
+        elif places and len(places[-1][1]) < tree.MAX_PROOF_HASHES:
+            places[-1][1].append(decode_hash(line, "recording.receipts.path"))
         else:
             raise FormatError("recording.receipts", "a hash without an index, or too many of them")
     if not 0 < len(places) <= MAX_ENTRIES:
         raise FormatError("recording.receipts", f"1 to {MAX_ENTRIES} places are expected")
-    return Receipts(tuple(places), parse_signed_checkpoint(note.encode()))
+    return Receipts(tuple(Placed(index, tuple(path)) for index, path in places), parse_signed_checkpoint(note.encode()))
 
 
 def verify_receipts(receipts: Receipts, *, entries: Sequence[Entry], policy: Policy) -> tuple[LogProof, ...]:

@@ -13,7 +13,7 @@ from diptych.formats.tlog import evidence as proofs
 from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import SignedCheckpoint, parse_signed_checkpoint
-from diptych.formats.tlog.entry import ActType, Entry, parse_entry
+from diptych.formats.tlog.entry import ActType, Entry, label_in, parse_entry, parse_kind
 from diptych.formats.tlog.evidence import Contradiction, Evidence, FilesDisagree, ForeignEntry, Fork, Refusal
 from diptych.formats.tlog.label_range import all_path
 from diptych.formats.tlog.label_tree import (
@@ -186,16 +186,16 @@ class _Audit:
     def _count(self, start: int, entries: Sequence[bytes]) -> None:
         for position, entry in enumerate(entries):
             try:
-                act = parse_entry(entry)
+                kind = parse_kind(entry)
             except FormatError:
                 self._others += 1
                 self._foreign = self._foreign or (start + position, entry)
                 continue
-            self._acts[act.act_type] += 1
-            if act.act_type.is_about_a_subject:
-                self._labels.append(LabelLeaf(act.label, start + position).encode())
-            elif act.act_type is ActType.LABEL_TREE:
-                self._label_trees.append((start + position, act))
+            self._acts[kind.act_type] += 1
+            if kind.act_type.is_about_a_subject:
+                self._labels.append(LabelLeaf(label_in(entry), start + position).encode())
+            elif kind.act_type is ActType.LABEL_TREE:
+                self._label_trees.append((start + position, parse_entry(entry)))
 
     def _wrong_leaf(self, bundle: Tile, data: bytes, tile: Tile, hashes: bytes) -> _Found:
         leaves = proofs.hashes_in(bundle, data)

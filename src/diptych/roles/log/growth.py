@@ -7,6 +7,7 @@ are kept is left to the ports.
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from diptych.errors import VerificationError
 from diptych.formats.tlog import tile as tiles
@@ -16,7 +17,8 @@ from diptych.formats.tlog.tree import HASH_BYTES
 
 TILE_BYTES = WIDTH * HASH_BYTES
 
-_Range = tuple[int, int, list[int], bytes, tuple[bytes, ...]]
+_Path = tuple[bytes, ...]
+_Range = tuple[int, int, list[int], bytes, _Path]
 
 
 @dataclass(frozen=True)
@@ -84,20 +86,22 @@ def edge_of(size: int, read: tiles.TileReader) -> Edge:
 
 
 def inclusion_paths(
-    leaves: Mapping[int, bytes], *, size: int, root: bytes, node: tree.NodeReader
-) -> Mapping[int, tuple[bytes, ...]]:
+    leaves: Mapping[int, bytes], *, size: int, root: bytes, read: tiles.TileReader
+) -> Mapping[int, _Path]:
     """The inclusion proof of each leaf, by index, in one descent from the root; all of them are verified by it.
 
-    `VerificationError` where the nodes do not lead from `root` to these leaf hashes.
+    `VerificationError` where the tiles do not lead from `root` to these leaf hashes.
     """
-    found: dict[int, tuple[bytes, ...]] = {}
+    node = cache(tiles.tile_nodes(size, read))
+    found: dict[int, _Path] = {}
     ranges: list[_Range] = [(0, size, sorted(leaves), root, ())] if leaves else []
     while ranges:
         start, end, inside, expected, path = ranges.pop()
-        if end - start == 1:
-            if leaves[start] != expected:
-                raise VerificationError("log.file.entry", f"the files hold something else at entry {start}")
-            found[start] = path
+        count = end - start
+        if count <= WIDTH and count & (count - 1) == 0:
+            hashes = _leaf_hashes(start, count, size, read)
+            for index, below in _paths_in(hashes, start, {index: leaves[index] for index in inside}, expected):
+                found[index] = below + path
             continue
         split = tree.split_of(start, end)
         left, right = tree.range_hash(start, split, node), tree.range_hash(split, end, node)
@@ -109,6 +113,23 @@ def inclusion_paths(
         if inside[at:]:
             ranges.append((split, end, inside[at:], right, (left, *path)))
     return found
+
+
+def _leaf_hashes(start: int, count: int, size: int, read: tiles.TileReader) -> bytes:
+    """Of so many leaves, all in one tile."""
+    at = start % WIDTH * HASH_BYTES
+    return read(tiles.tile_at(0, start // WIDTH, size))[at : at + count * HASH_BYTES]
+
+
+def _paths_in(hashes: bytes, start: int, leaves: Mapping[int, bytes], expected: bytes) -> Iterator[tuple[int, _Path]]:
+    """The path of each leaf up to `expected`, the root of the perfect subtree whose leaf hashes these are."""
+    levels = tree.Levels(hashes)
+    if levels.root != expected:
+        raise VerificationError("log.file.node", f"the files hold something else below entry {start}")
+    for index, leaf in leaves.items():
+        if levels.node(0, index - start) != leaf:
+            raise VerificationError("log.file.entry", f"the files hold something else at entry {index}")
+        yield index, levels.path(index - start)
 
 
 def _grow_level(level: int, index: int, held: bytes, added: bytes, files: dict[Tile, bytes]) -> tuple[bytes, bytes]:

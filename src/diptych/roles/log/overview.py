@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from diptych.errors import Unavailable
 from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
-from diptych.formats.tlog.entry import ActType, Entry, parse_entry
+from diptych.formats.tlog.entry import ActType, Entry, parse_entry, parse_kind
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_checkpoint
 from diptych.formats.tlog.proof import VerifiedInclusion, parse_proof, verify_receipt
 from diptych.roles.log.ports import LogStore, TileStore
@@ -62,8 +62,8 @@ class LogOverview:
         published = verify_checkpoint(parse_signed_checkpoint(data), policy=self._policy)
         while self._counted < published.checkpoint.size:
             end = min(self._counted + STEP, published.checkpoint.size)
-            for entry in map(parse_entry, self._store.entries(self._counted, end)):
-                self._acts[entry.day, entry.act_type] += 1
+            for kind in map(parse_kind, self._store.entries(self._counted, end)):
+                self._acts[kind.day, kind.act_type] += 1
             self._counted = end
         return Overview(published, dict(self._acts))
 

@@ -19,7 +19,7 @@ from diptych.formats.tlog import tile as tiles
 from diptych.formats.tlog import tree
 from diptych.formats.tlog.checkpoint import Checkpoint, SignedCheckpoint, parse_signed_checkpoint
 from diptych.formats.tlog.cosignature import CheckpointSigner
-from diptych.formats.tlog.entry import parse_entry
+from diptych.formats.tlog.entry import parse_kind
 from diptych.formats.tlog.evidence import Fork
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_checkpoint, verify_signatures
 from diptych.formats.tlog.proof import LogProof, build_receipt
@@ -100,7 +100,7 @@ class Log:
         with self._knowing():
             # 1.
             positions = self._store.append(entries, size=self._edge.size)
-            self._extend(now)
+            self._sign(self._grown(self._edge, self._new(entries, positions)), now)
         published = self._publish(now)
         return Appended(self._receipts(entries, positions, published), published)
 
@@ -255,20 +255,34 @@ class Log:
 
     def _extend(self, now: datetime) -> None:
         """Files and a signed checkpoint for every entry of the database."""
-        edge, signed = self._edge, self._signed
-        size = self._store.size()
+        edge, size = self._edge, self._store.size()
+        while edge.size < size:
+            edge = self._grown(edge, self._store.entries(edge.size, min(size, edge.size + REBUILD_STEP)))
+        self._sign(edge, now)
+
+    def _new(self, entries: Sequence[bytes], positions: Sequence[int]) -> Sequence[bytes]:
+        """Those of the entries that the database has just kept, in its order."""
+        size = self._edge.size
+        kept = {position: entry for position, entry in zip(positions, entries, strict=True) if position >= size}
+        return [kept[position] for position in range(size, size + len(kept))]
+
+    def _grown(self, edge: Edge, entries: Sequence[bytes]) -> Edge:
+        """The edge once these entries follow, their files written and read."""
+        if not entries:
+            return edge
+        edge, made = edge.grown(entries)
+        # 2.
+        self._files.write({tile.path: data for tile, data in made.items()})
+        # 3.
+        self._check_written(made)
+        if tree.root(edge.size, tiles.tile_nodes(edge.size, self._tile)) != edge.root:
+            raise Unavailable("log.read_back", "the files do not hold what was written: is the disk failing?")
+        return edge
+
+    def _sign(self, edge: Edge, now: datetime) -> None:
+        signed, size, root = self._signed, edge.size, edge.root
         if signed is not None and size == signed.checkpoint.size:
             return
-        while edge.size < size:
-            entries = self._store.entries(edge.size, min(size, edge.size + REBUILD_STEP))
-            edge, made = edge.grown(entries)
-            # 2.
-            self._files.write({tile.path: data for tile, data in made.items()})
-            # 3.
-            self._check_written(made)
-        root = tree.root(size, tiles.tile_nodes(size, self._tile))
-        if root != edge.root:
-            raise Unavailable("log.read_back", "the files do not hold what was written: is the disk failing?")
         # 4.
         checkpoint = Checkpoint(self._origin, size, root)
         made_now = checkpoints.sign(checkpoint, tuple(signer.sign(checkpoint, now=now) for signer in self._signers))
@@ -357,6 +371,9 @@ class Log:
 
     def _accepted(self, signed: SignedCheckpoint) -> VerifiedCheckpoint | None:
         """The checkpoint, if the policy accepts it and the log's time does not go back."""
+        named = [name for name, known in self._policy.witnesses.items() if signed.names(known.key)]
+        if not self._policy.is_quorum(named):
+            return None  # signatures are verified once enough of them are there
         try:
             verified = verify_checkpoint(signed, policy=self._policy)
         except VerificationError:
@@ -393,7 +410,7 @@ class Log:
     ) -> Sequence[LogProof]:
         size, root = published.checkpoint.size, published.checkpoint.root
         leaves = {index: tree.leaf_hash(entry) for entry, index in zip(entries, positions, strict=True)}
-        paths = inclusion_paths(leaves, size=size, root=root, node=self._node(size))
+        paths = inclusion_paths(leaves, size=size, root=root, read=cache(self._tile))
         return [
             build_receipt(entry, index=index, path=paths[index], checkpoint=published.signed)
             for entry, index in zip(entries, positions, strict=True)
@@ -436,7 +453,7 @@ def check_entries(entries: Sequence[bytes], *, now: datetime) -> None:
         raise FormatError("log.entries", f"1 to {MAX_BATCH} entries at once")
     tomorrow = now.date() + timedelta(days=1)  # the writer's midnight may come a little before ours
     for entry in entries:
-        if parse_entry(entry).day > tomorrow:
+        if parse_kind(entry).day > tomorrow:
             raise Refused("log.entry.day", "an act of a day that has not come")
 
 

@@ -6,6 +6,7 @@ One batch at a time, in a thread; what it takes to make it public is left to `ro
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi.concurrency import run_in_threadpool
@@ -19,7 +20,14 @@ from diptych.roles.log.service import MAX_BATCH, Log, check_entries
 MAX_WAITING = 16 * MAX_BATCH
 RETRY_SECONDS = 1.0
 
-_Waiting = tuple[Sequence[bytes], "asyncio.Future[Sequence[LogProof]]"]
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Acts of one submission, since when they wait (the loop's time), and who is to be answered."""
+
+    entries: Sequence[bytes]
+    since: float
+    answer: "asyncio.Future[Sequence[LogProof]]"
 
 
 class Pool:
@@ -55,13 +63,14 @@ class Pool:
         self.check_ready()
         if self._count + len(entries) > MAX_WAITING:
             raise Unavailable("log.busy", "too many acts are waiting: try again")
-        future: asyncio.Future[Sequence[LogProof]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entries, future))
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(entries, loop.time(), loop.create_future())
+        self._waiting.append(waiting)
         self._count += len(entries)
         self._some.set()
         if self._count >= MAX_BATCH:
             self._many.set()
-        return await future
+        return await waiting.answer
 
     async def run(self) -> None:
         """Batch after batch. A log in trouble is started again every second, until it is whole or halted."""
@@ -71,8 +80,11 @@ class Pool:
                     await self._start()
                     continue
                 await self._some.wait()
+                # Those who came while the last batch was written have waited already.
+                until = self._waiting[0].since + self._seconds
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._many.wait(), self._seconds)
+                    async with asyncio.timeout_at(until):
+                        await self._many.wait()
                 await self._append(self._take())
         finally:
             self._answer(self._take(), Unavailable("log.stopping", "the log is stopping: try again"))
@@ -95,7 +107,7 @@ class Pool:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _append(self, batch: Sequence[_Waiting]) -> None:
-        entries = [entry for some, _ in batch for entry in some]
+        entries = [entry for waiting in batch for entry in waiting.entries]
         try:
             appended = await run_in_threadpool(self._log.append, entries, now=self._clock())
         except DiptychError as error:
@@ -109,16 +121,17 @@ class Pool:
             self._answer(batch, self._trouble)
             return
         at = 0
-        for some, future in batch:
-            if not future.done():
-                future.set_result(appended.receipts[at : at + len(some)])
-            at += len(some)
+        for waiting in batch:
+            count = len(waiting.entries)
+            if not waiting.answer.done():
+                waiting.answer.set_result(appended.receipts[at : at + count])
+            at += count
 
     def _take(self) -> Sequence[_Waiting]:
         """Those who came first, as many as fit into one batch."""
         taken, count = 0, 0
-        while taken < len(self._waiting) and count + len(self._waiting[taken][0]) <= MAX_BATCH:
-            count += len(self._waiting[taken][0])
+        while taken < len(self._waiting) and count + len(self._waiting[taken].entries) <= MAX_BATCH:
+            count += len(self._waiting[taken].entries)
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         self._count -= count
@@ -129,9 +142,9 @@ class Pool:
         return batch
 
     def _answer(self, batch: Sequence[_Waiting], error: DiptychError) -> None:
-        for _, future in batch:
-            if not future.done():
-                future.set_exception(error)
+        for waiting in batch:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error)
 
     def _note(self, error: DiptychError) -> None:
         self._journal.write(Line(Event.CHORE, check=Check(error.check)))
