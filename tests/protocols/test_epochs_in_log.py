@@ -214,6 +214,24 @@ def test_a_log_that_shows_less_than_before_is_asked_again(scene: Scene) -> None:
     assert refused(stale, second, first) == "epoch.log_stale"
 
 
+def test_a_list_of_labels_made_while_the_log_is_read_is_held_to_what_the_log_shows_then(scene: Scene) -> None:
+    files = scene.world.files
+    assert isinstance(files, MemoryTileStore)
+    first = scene.logged(epoch(0))
+    early = [files.files["checkpoint"]]
+    scene.world.append(*entries(0, 3))
+    scene.world.close_day()
+
+    class Overtaken(MemoryLogFiles):
+        """The log's files, whose checkpoint is read before the list is made."""
+
+        def read(self, path: str, *, max_bytes: int) -> bytes | None:
+            return early.pop() if path == "checkpoint" and early else super().read(path, max_bytes=max_bytes)
+
+    EpochsInLog(Overtaken(files.files), POLICY).check([first])
+    assert early == []
+
+
 def test_a_log_without_its_files_is_not_believed(scene: Scene) -> None:
     first = scene.logged(epoch(0))
     assert refused(EpochsInLog(MemoryLogFiles({}), POLICY), first) == "tlog.file.absent"

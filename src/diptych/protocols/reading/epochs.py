@@ -119,7 +119,7 @@ class EpochsInLog:
         for signed in (*before, *([] if self._last is None else [self._last])):
             self._check_goes_on(signed, now)
         if self._read_to is None:
-            self._began = self._read_to = self._listed_to(now)
+            self._began = self._read_to = min(self._listed_to(now), now.checkpoint.size)
         start = self._read_to
         if now.checkpoint.size - start > MAX_UNLISTED:
             raise Unavailable("epoch.log_busy", "the log has too many entries since its last list of labels: try later")
@@ -146,10 +146,17 @@ class EpochsInLog:
             if error.check != NO_TREE or self._began:
                 raise
             return None
-        self._check_goes_on(tree.head.receipt.checkpoint, now)
+        listed = tree.head.receipt.checkpoint
+        self._check_goes_on(listed, now if listed.checkpoint.size <= now.checkpoint.size else self._later(now))
         if tree.tree.entries < self._began:
             raise Unavailable("epoch.log_stale", "the log shows an older list of labels than before: try again")
         return tree
+
+    def _later(self, now: VerifiedCheckpoint) -> VerifiedCheckpoint:
+        """What the log shows since `now` was read, on which it goes on: a list may have been made meanwhile."""
+        later = read_checkpoint(self._files, policy=self._policy)
+        self._check_goes_on(now.signed, later)
+        return later
 
     def _indexes(self, issuer: str, number: int, now: VerifiedCheckpoint) -> set[int]:
         """Where the log has an epoch of that number: everywhere."""
