@@ -114,6 +114,16 @@ def test_whoever_ends_a_connection_is_reached_over_another(answers: HttpAnswers)
             assert list(answers.ask({1: (url, "lookups", b"body")})) == [(1, b"said")]
 
 
+def test_connections_are_closed_when_nobody_has_them_any_more() -> None:
+    with party(answer) as (url, _):
+        exchanges = Exchanges(seconds=SOON, max_bytes=100)
+        exchanges.send(url, None, {})
+        ((connection,),) = exchanges._idle.values()
+        assert connection.sock is not None
+        del exchanges
+        assert connection.sock is None
+
+
 def test_a_holder_that_is_slow_is_said_to_be_and_its_answer_comes_after_all(answers: HttpAnswers) -> None:
     with party(answer) as (quick, _), party(late) as (slow, _):
         replies = answers.ask({1: (slow, "lookups", b"body"), 2: (quick, "lookups", b"body")})

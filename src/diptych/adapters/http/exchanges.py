@@ -10,6 +10,7 @@ import select
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,7 @@ class Exchanges:
     """Exchanges of at most `seconds` and `max_bytes` of answer each; any thread may have one.
 
     A message may arrive twice: where a party ends a connection that stayed open, what went into it is sent again.
+    Connections are closed when nobody has the exchanges any more, if not before.
     """
 
     def __init__(self, *, seconds: float, max_bytes: int) -> None:
@@ -41,6 +43,7 @@ class Exchanges:
         self._max_bytes = max_bytes
         self._idle: dict[str, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _close_all, self._idle)
 
     def send(self, url: str, body: bytes | None, headers: Mapping[str, str]) -> Said:
         """POST the body, or GET without one. `Unavailable` "holder.unreachable" without an answer in time."""
@@ -62,10 +65,7 @@ class Exchanges:
     def close(self) -> None:
         """Let go of the connections that nobody is using."""
         with self._lock:
-            idle = [connection for kept in self._idle.values() for connection in kept]
-            self._idle.clear()
-        for connection in idle:
-            connection.close()
+            _close_all(self._idle)
 
     def _exchange(
         self,
@@ -120,6 +120,12 @@ class Exchanges:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return httpx.create_ssl_context(trust_env=False)
+
+
+def _close_all(idle: dict[str, list[http.client.HTTPConnection]]) -> None:
+    for connection in (one for kept in idle.values() for one in kept):
+        connection.close()
+    idle.clear()
 
 
 def _method(body: bytes | None) -> str:
