@@ -37,7 +37,7 @@ from diptych.roles.registry.service import Registry as RegistryRole
 from diptych.roles.trustee.service import Trustee as TrusteeRole
 from diptych.web.registry.server import build_server as build_registry
 from diptych.web.trustee.server import build_server as build_trustee
-from tests.officer_town import CalledRegistry, OfficerTown
+from tests.officer_town import CalledRegistry, OfficerTown, starting_at
 from tests.registry_world import COURT_BASIS, MARIE, OWN_BASIS, content_of
 
 AT_REGISTRY = {
@@ -183,7 +183,7 @@ class SealedTown(OfficerTown):
                 references=(),
                 document_type="driving-licence",
                 now=self.log.now,
-                entropy=os.urandom,
+                entropy=starting_at(TESTED),
             )
         )
         self.deliver()
@@ -192,7 +192,7 @@ class SealedTown(OfficerTown):
 
     def _requests(self) -> None:
         reason = Reason(OWN_BASIS, "what is written about me?", "2026-1")
-        self.workstation.open(self._record(), reason, now=self.log.now, entropy=os.urandom)
+        self.workstation.open(self._record(), reason, now=self.log.now, entropy=starting_at(TESTED))
 
     _records = _outcomes = _openings = _requests
 
@@ -237,7 +237,7 @@ class SealedTown(OfficerTown):
         sealed = SEALED_RECORD.parse(self.registry_record(record)).unverified
         order = self.court_order(sealed, disclose_on=self.log.now.date() + timedelta(days=1))
         reason = Reason(COURT_BASIS, "an inquiry", "2026-4711", order.encode())
-        self.workstation.open(record, reason, now=self.log.now, entropy=os.urandom)
+        self.workstation.open(record, reason, now=self.log.now, entropy=starting_at(TESTED))
         self.log.now += timedelta(days=1)
         self.wanted = wanted
         disclose_due(self.registry, now=self.log.now, entropy=os.urandom)
@@ -266,7 +266,7 @@ class SealedTown(OfficerTown):
         return replace(MARIE, birth_date=Personal(BirthDate(1900 + number % 100, 1 + number // 100 % 12, 17)))
 
     def _find(self, status: CivilStatus) -> Found:
-        return self.workstation.find(status, legal_basis="enrolment", now=self.log.now, entropy=os.urandom)
+        return self.workstation.find(status, legal_basis="enrolment", now=self.log.now, entropy=starting_at(TESTED))
 
     def _erase(self, record_id: bytes) -> None:
         self.workstation.erase(record_id, legal_basis=OWN_BASIS, case="2026-2", now=self.log.now)
@@ -280,7 +280,7 @@ class Registry:
         return build_registry(
             self.town.registry,
             clock=lambda: self.town.log.now,
-            entropy=os.urandom,
+            entropy=starting_at(TESTED),
             journal=Journal(Role.REGISTRY, descriptor=-1),
             on_change=lambda: None,
         )
@@ -307,7 +307,7 @@ class Trustee:
         return build_trustee(
             self.town.trustee(TESTED),
             clock=lambda: self.town.log.now,
-            entropy=os.urandom,
+            entropy=starting_at(TESTED),
             journal=Journal(Role.TRUSTEE, descriptor=-1),
         )
 
