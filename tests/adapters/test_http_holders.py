@@ -18,6 +18,7 @@ import pytest
 from diptych.adapters.http import holders
 from diptych.adapters.http.exchanges import Exchanges
 from diptych.adapters.http.holders import HttpAnswers, HttpRegistryLine
+from diptych.adapters.http.kept import open_client
 from diptych.adapters.http.recorder import HttpRecorder
 from diptych.adapters.http.trustees import HttpTrustees
 from diptych.crypto.signing import generate_signer
@@ -122,6 +123,17 @@ def test_connections_are_closed_when_nobody_has_them_any_more() -> None:
         assert connection.sock is not None
         del exchanges
         assert connection.sock is None
+
+
+def test_a_client_of_httpx_is_closed_when_nobody_has_its_owner_any_more() -> None:
+    class Owner:
+        pass
+
+    owner = Owner()
+    client = open_client(owner, seconds=SOON)
+    assert not client.is_closed
+    del owner
+    assert client.is_closed
 
 
 def test_a_holder_that_is_slow_is_said_to_be_and_its_answer_comes_after_all(answers: HttpAnswers) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from diptych.adapters.http.kept import open_client
 from diptych.errors import FormatError, Unavailable
 from diptych.protocols.oauth.url import parse_url
 
@@ -63,9 +64,7 @@ class HttpLogFiles:
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self._prefix = parse_url(url.rstrip("/")).text
-        self._client = httpx.Client(
-            transport=transport, timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
-        )
+        self._client = open_client(self, seconds=TIMEOUT_SECONDS, transport=transport)
 
     def read(self, path: str, *, max_bytes: int) -> bytes | None:
         _check_path(path)

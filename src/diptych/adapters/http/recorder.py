@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import httpx
 
 from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded
+from diptych.adapters.http.kept import open_client
 from diptych.crypto.signing import Signer
 from diptych.errors import DiptychError, Refused, Unavailable
 from diptych.formats import strict_json
@@ -42,13 +43,7 @@ class HttpRecorder:
         self._signer = signer
         self._policy = policy
         self._seconds = seconds
-        self._client = httpx.Client(
-            transport=transport,
-            timeout=seconds,
-            verify=True if tls is None else tls,
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = open_client(self, seconds=seconds, transport=transport, tls=tls)
 
     def record(self, entries: Sequence[Entry]) -> tuple[LogProof, ...]:
         """A verified receipt for each entry. Twice is once: after an error, record the very same entries again.

@@ -2,6 +2,7 @@
 
 import httpx
 
+from diptych.adapters.http.kept import open_client
 from diptych.errors import DiptychError
 from diptych.protocols.oauth.url import parse_url
 
@@ -13,7 +14,7 @@ class HttpTold:
     """`Tell` over HTTP. A registry that does not answer says nothing: that an act was, the log alone shows."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._client = httpx.Client(transport=transport, timeout=SECONDS, follow_redirects=False, trust_env=False)
+        self._client = open_client(self, seconds=SECONDS, transport=transport)
 
     def __call__(self, registry: str, label: bytes) -> bytes | None:
         try:

@@ -8,6 +8,7 @@ import time
 import httpx
 
 from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded
+from diptych.adapters.http.kept import open_client
 from diptych.errors import Conflict, DiptychError, Refused, Unavailable
 from diptych.formats import strict_json
 from diptych.formats.mandate.trustee_set import Trustee
@@ -27,9 +28,7 @@ class HttpTrustees:
     """`Trustees` at the URLs of a trustee set. `transport` stands in for the network in tests."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._client = httpx.Client(
-            transport=transport, timeout=SECONDS, follow_redirects=False, trust_env=False, limits=httpx.Limits()
-        )
+        self._client = open_client(self, seconds=SECONDS, transport=transport)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -1,0 +1,25 @@
+"""A client of `httpx` that lives as long as who asks with it."""
+
+import ssl
+import weakref
+
+import httpx
+
+
+def open_client(
+    owner: object, *, seconds: float, transport: httpx.BaseTransport | None = None, tls: ssl.SSLContext | None = None
+) -> httpx.Client:
+    """Connections that stay open until nobody has `owner` any more, if they are not closed before.
+
+    No redirects, no proxies; `seconds` bounds each wait. `transport` stands in for the network in tests; `tls`, made
+    before, spares a process that asks once from making it.
+    """
+    client = httpx.Client(
+        transport=transport,
+        timeout=seconds,
+        verify=True if tls is None else tls,
+        follow_redirects=False,
+        trust_env=False,
+    )
+    weakref.finalize(owner, client.close)
+    return client
