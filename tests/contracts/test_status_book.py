@@ -16,7 +16,7 @@ from diptych.formats.order.standing import Standing
 from diptych.formats.status_list.lists import Status
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.ports import IssuerStore
-from diptych.roles.issuer.status_model import LIST_SIZE, OrderStanding, PublishedList, StatusEntry
+from diptych.roles.issuer.status_model import LIST_SIZE, OrderStanding, PublishedList, StatusEntry, ToldStanding
 from tests.contracts.test_issuer_store import NOW, ORDER
 from tests.issuing import TinyWallet, Town
 
@@ -181,3 +181,17 @@ def payload(credential: bytes) -> bytes:
     found = parse_issuer_signed(credential).issuer_auth.unverified_payload
     assert found is not None
     return found
+
+
+def test_what_is_told_is_kept_by_its_question_until_its_time_is_over(reopen: Reopen) -> None:
+    asked, other = b"q" * 32, b"r" * 32
+    with reopen().transaction() as state:
+        assert state.status.told(asked) is None
+        state.status.keep_told(ToldStanding(asked, b"first", LATER))
+        state.status.keep_told(ToldStanding(asked, b"sealed", LATER))
+        state.status.keep_told(ToldStanding(other, b"another", LATER + timedelta(days=1)))
+    with reopen().transaction() as state:
+        assert (state.status.told(asked), state.status.told(other)) == (b"sealed", b"another")
+    reopen().forget_expired(LATER)
+    with reopen().transaction() as state:
+        assert (state.status.told(asked), state.status.told(other)) == (None, b"another")

@@ -25,7 +25,7 @@ from diptych.formats.tlog.act import (
     verify_act,
 )
 from diptych.formats.tlog.entry import ENTRY_BYTES, NO_LABEL, ActorClass, ActType, Entry, parse_entry
-from diptych.formats.tlog.label import ChainElement, new_chain
+from diptych.formats.tlog.label import ChainElement, asked_by, new_chain
 from diptych.private import Personal, Secret
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "acts"
@@ -62,6 +62,8 @@ def test_labels_are_those_of_the_vectors() -> None:
         assert element.counter == vector["counter"]
         assert element.secret.reveal().hex() == vector["element"]
         assert element.label.hex() == vector["label"]
+        assert element.asking.reveal().hex() == vector["asking"]
+        assert asked_by(element.asking).hex() == vector["asked_by"]
         assert start.at(element.counter) == element
 
 

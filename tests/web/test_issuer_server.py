@@ -301,6 +301,7 @@ def test_the_openapi_description_names_every_endpoint(client: AsgiClient) -> Non
         "/epochs/{epoch}/{number}",
         "/orders",
         "/standings",
+        "/told",
         "/status-lists/{number}",
         "/health",
         "/ready",

@@ -76,6 +76,26 @@ def test_a_standing_is_taken_once_and_known_the_second_time(scene: Scene, client
     assert json.loads(answer.content) == {**expected, "in_force": True}
 
 
+def test_what_was_said_is_told_sealed_to_who_can_ask_for_it(scene: Scene, client: AsgiClient) -> None:
+    element = scene.store.contents().orders[scene.order_id].chain
+    assert element is not None
+    scene.town.later(minutes=1)
+    scene.say(Standing.SUSPENDED, "lost")
+    bytes_ = {"Content-Type": "application/octet-stream"}
+    answer = client.post("/told", content=element.asking.reveal(), headers=bytes_)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.content == scene.town.issuer.tell(element.asking)
+    for body, headers, status in (
+        (element.label, bytes_, 404),
+        (element.asking.reveal()[1:], bytes_, 400),
+        (bytes(33), bytes_, 413),
+        (element.asking.reveal(), {"Content-Type": "text/plain"}, 415),
+    ):
+        answer = client.post("/told", content=body, headers=headers)
+        assert answer.status_code == status
+        assert b"lost" not in answer.content
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
     [

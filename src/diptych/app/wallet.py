@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diptych.roles.wallet.backup import Backup
     from diptych.roles.wallet.ports import BackupPlace, WalletStore
     from diptych.roles.wallet.service import Wallet
+    from diptych.roles.wallet.told import Tell
 
 WALLET_FILE = "wallet.db"
 
@@ -21,7 +22,7 @@ WALLET_FILE = "wallet.db"
 class WalletRoom:
     """Builds wallets."""
 
-    def told_acts(self) -> "Callable[[str, bytes], bytes | None]":
+    def told_acts(self) -> "Tell":
         from diptych.adapters.http.told_acts import HttpTold
 
         return HttpTold()

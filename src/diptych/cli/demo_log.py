@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 WITNESSES = ("w1", "w2")
 ORIGIN = "log.demo.example/acts"
-IN_THE_LOG = ("proven", "untold")
-"""Shown with a receipt that verified. A revocation is found by its label; its details were never told to the wallet."""
 DAY_SECONDS = 10
 """How long the demo's days are: the log lists its labels once a day."""
 
@@ -104,7 +102,7 @@ class LogChapter:
                 witnesses=sorted({name for name in signed_by if name != ORIGIN}),
                 acts={str(word): int(count) for word, count in counts.items()},
             ),
-            receipts_verified=sum(act["shown"] in IN_THE_LOG for act in acts),
+            receipts_verified=sum(act["shown"] == "proven" for act in acts),
             log_path=str(root / "log" / "public"),
             log_policy=str(root / self.policy),
             acts=acts,
@@ -116,7 +114,7 @@ class LogChapter:
         deadline = time.monotonic() + 4 * DAY_SECONDS
         while True:
             found = self.commands.run("wallet", "acts", "--wallet", "wallet")
-            if all(act["shown"] in IN_THE_LOG for act in _rows(found, "acts")) or time.monotonic() > deadline:
+            if all(act["shown"] == "proven" for act in _rows(found, "acts")) or time.monotonic() > deadline:
                 return found
             time.sleep(2)
 

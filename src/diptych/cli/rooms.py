@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from diptych.roles.wallet.backup import Backup
     from diptych.roles.wallet.ports import BackupPlace
     from diptych.roles.wallet.service import Wallet
+    from diptych.roles.wallet.told import Tell
 
 
 class Rooms(Protocol):
@@ -331,8 +332,8 @@ class Rooms(Protocol):
         """The files of a public log, in a folder or below a URL."""
         ...
 
-    def told_acts(self) -> "Callable[[str, bytes], bytes | None]":
-        """Asks registries what the act under a label was."""
+    def told_acts(self) -> "Tell":
+        """Asks whoever recorded an act what it was."""
         ...
 
     def new_wallet(

@@ -13,52 +13,15 @@ from diptych.cli import wallet_door as door
 from diptych.cli.log import moment, write_evidence
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, emit
+from diptych.cli.wallet_act_words import BY, DONE, RESTS_ON, WHY
 from diptych.cli.wallet_door import Folder, LogCopy
-from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.formats.tlog.lines import encode_base64
-from diptych.roles.wallet.acts import Acts, Shown, ShownAct
+from diptych.roles.wallet.acts import Acts, ShownAct
 
 if TYPE_CHECKING:
     from diptych.protocols.reading.files import Contradicted
     from diptych.roles.wallet.model import Names
     from diptych.roles.wallet.service import Wallet
-
-DONE = {
-    ActType.ENROLLED: ("Enrolled", "Enregistré"),
-    ActType.CORRECTED: ("Corrected", "Corrigé"),
-    ActType.LOOKED_UP: ("Looked up", "Recherché"),
-    ActType.ISSUED: ("Issued", "Délivré"),
-    ActType.RENEWED: ("Renewed", "Renouvelé"),
-    ActType.SUSPENDED: ("Suspended", "Suspendu"),
-    ActType.REINSTATED: ("Reinstated", "Rétabli"),
-    ActType.REVOKED: ("Revoked", "Révoqué"),
-    ActType.OPENING_REQUESTED: ("Opening of the record requested", "Ouverture du dossier demandée"),
-    ActType.OPENED: ("Record opened", "Dossier ouvert"),
-    ActType.OPENING_REFUSED: ("Opening of the record refused", "Ouverture du dossier refusée"),
-    ActType.OPENING_DEFERRED: ("Opening kept back for now", "Ouverture tenue secrète pour un temps"),
-    ActType.OPENING_DISCLOSED: ("Earlier opening disclosed", "Ouverture antérieure révélée"),
-    ActType.MASK_DELETED: ("Record erased at a trustee", "Dossier effacé chez un dépositaire"),
-}
-BY = {
-    ActorClass.AGENCY: ("the agency", "l'agence"),
-    ActorClass.OFFICER: ("an officer", "un agent"),
-    ActorClass.ISSUER: ("the issuer", "l'émetteur"),
-    ActorClass.REGISTRY: ("the registry", "le registre"),
-    ActorClass.TRUSTEE: ("a trustee", "un dépositaire"),
-    ActorClass.CITIZEN: ("you", "vous"),
-    ActorClass.AUDITOR: ("an auditor", "un auditeur"),
-    ActorClass.RIGHTS_DESK: ("the rights desk", "le guichet des droits"),
-    ActorClass.LOG: ("the log", "le journal"),
-    ActorClass.WITNESS: ("a witness", "un témoin"),
-}
-RESTS_ON = {
-    Shown.PROVEN: ("in the log, proven", "au journal, prouvé", "green"),
-    Shown.RECENT: ("in the log; its list comes at midnight", "au journal ; sa liste suit à minuit", "green"),
-    Shown.UNTOLD: ("in the log; no details told", "au journal ; sans détails reçus", "yellow"),
-    Shown.AWAITED: ("told; the log's list is older", "annoncé ; la liste du journal est plus ancienne", "yellow"),
-    Shown.MISSING: ("TOLD, AND NOT IN THE LOG", "ANNONCÉ, ET ABSENT DU JOURNAL", "bold red"),
-    Shown.OTHERWISE: ("THE LOG SAYS OTHERWISE", "LE JOURNAL DIT AUTRE CHOSE", "bold red"),
-}
 
 
 def acts(
@@ -211,6 +174,8 @@ def _what(one: ShownAct, names: dict[str, "Names"]) -> str:
                 said.append(_in_language(("everything of that offer", "tout ce que cette offre a donné")))
             case "type", str() as type_id:
                 said.append(words.called(names[type_id]) if type_id in names else words.clean(type_id))
+            case "reason", str() as reason if reason in WHY:
+                said.append(_in_language(WHY[reason]))
             case _, str() as text:
                 said.append(words.clean(text))
     colon = _in_language((": ", " : "))

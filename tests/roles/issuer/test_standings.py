@@ -5,7 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from diptych.crypto import sealing
 from diptych.errors import DiptychError, Unavailable
+from diptych.formats import cbor
+from diptych.formats.cbor import as_array, as_bytes
 from diptych.formats.mdoc import mso
 from diptych.formats.mdoc.issuer_signed import parse_issuer_signed
 from diptych.formats.mdoc.status import verify_status_list
@@ -14,7 +17,9 @@ from diptych.formats.order.standing import Standing, StandingOrder, sign
 from diptych.formats.status_list import token
 from diptych.formats.status_list.lists import Status
 from diptych.formats.status_list.reference import StatusReference
+from diptych.formats.tlog.act import CommittedAct, parse_act, verify_act
 from diptych.formats.tlog.entry import ActType, Entry, parse_entry
+from diptych.private import Secret
 from diptych.protocols.openid4vci.credential import CredentialResponse
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.model import UNLOGGED_STANDING, OrderState
@@ -160,6 +165,35 @@ def test_what_was_revoked_is_for_good_and_nothing_opens_its_order(scene: Scene) 
     for standing, reason in ((Standing.REINSTATED, "found"), (Standing.SUSPENDED, "lost")):
         with nothing_changes(scene.town), refused(check="standing.revoked"):
             scene.say(standing, reason)
+
+
+def test_what_was_said_is_told_to_who_has_the_chain_and_to_nobody_who_read_the_log(scene: Scene) -> None:
+    """A revoked order hands nothing out and is soon gone; its holder still learns why, for a year, and nobody else."""
+    element = scene.store.contents().orders[scene.order_id].chain
+    assert element is not None
+    scene.town.later(minutes=10)
+    scene.say(Standing.REVOKED, "entitlement-withdrawn")
+    (entry,) = [one for one in scene.entries() if one.act_type is ActType.REVOKED]
+    assert entry.label == element.label
+    for days in (0, 365):
+        scene.town.later(days=days)
+        scene.town.issuer.sweep(scene.town.now)
+        sealed = scene.town.issuer.tell(element.asking)
+        assert sealed is not None
+        act, salt = as_array(
+            cbor.decode(sealing.open_sealed(element.sealing_key, sealed, context=b"diptych act 1")), "act", length=2
+        )
+        committed = CommittedAct(parse_act(as_bytes(act, "act")), Secret(as_bytes(salt, "salt")))
+        told = verify_act(committed, entry=entry).act
+        assert told.details.reveal() == {"type": "order", "reason": "entitlement-withdrawn"}
+    assert scene.store.contents().orders == {}
+    # What the public log shows, what a thief of the database finds, and the elements around it ask for nothing.
+    kept = scene.store.contents().status.tellings
+    for asked in (entry.label, entry.commitment, next(iter(kept)), element.next().asking.reveal()):
+        assert scene.town.issuer.tell(Secret(asked)) is None
+    scene.town.later(days=2)
+    scene.town.issuer.sweep(scene.town.now)
+    assert scene.town.issuer.tell(element.asking) is None
 
 
 def test_log_before_act_while_the_log_is_down_no_list_says_so(scene: Scene) -> None:

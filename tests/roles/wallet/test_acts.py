@@ -1,17 +1,20 @@
 """The citizen finds every act about them, proves that there is no other, and catches a log that shows two histories."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from diptych.crypto import sealing
 from diptych.errors import Refused, VerificationError
+from diptych.formats import cbor
+from diptych.formats.order.standing import Standing
 from diptych.formats.tlog.act import Act, commit
 from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.formats.tlog.evidence import Fork, LabelsDisagree, encode_evidence, parse_evidence, verify_evidence
 from diptych.formats.tlog.label import ChainElement
 from diptych.formats.tlog.label_range import shard_path
-from diptych.private import Personal
+from diptych.private import Personal, Secret
 from diptych.protocols.reading.files import Contradicted
 from diptych.protocols.reading.memory import MemoryLogFiles
 from diptych.roles.issuer.acts import queue, record
@@ -93,6 +96,72 @@ def test_an_act_that_nobody_told_is_found_and_told_later(scene: Scene) -> None:
     assert told.shown is Shown.PROVEN
     assert told.act is not None
     assert told.act.details.reveal()["reason"] == "reported as stolen"
+
+
+@dataclass
+class Asked:
+    """The play's issuer, asked in this process; `lies` is what it says instead."""
+
+    scene: Scene
+    lies: bytes | None = None
+    asked: int = 0
+
+    def of_record(self, registry: str, label: bytes) -> bytes | None:
+        return None
+
+    def of_order(self, issuer: str, asking: Secret) -> bytes | None:
+        self.asked += 1
+        assert issuer == self.scene.play.town.url
+        return self.lies or self.scene.play.town.issuer.tell(asking)
+
+
+def said(scene: Scene, standing: Standing, reason: str) -> None:
+    """An officer says it, and the issuer records it."""
+    play = scene.play
+    play.later(minutes=1)
+    order_id = next(iter(play.town.store.contents().orders))
+    play.officer.declare(order_id, standing, reason, now=play.now)
+
+
+def test_what_an_officer_said_is_told_by_the_issuer_with_its_reason_and_kept(scene: Scene) -> None:
+    said(scene, Standing.SUSPENDED, "lost")
+    said(scene, Standing.REVOKED, "stolen")
+    scene.recorder.world.close_day()
+    # Found in the log, and nobody is asked: what and when, and not why.
+    assert [(one.act_type, one.shown) for one in look(scene).acts[:2]] == [
+        (ActType.REVOKED, Shown.UNTOLD),
+        (ActType.SUSPENDED, Shown.UNTOLD),
+    ]
+    tell = Asked(scene)
+    shown = scene.play.new_wallet().acts(MemoryLogFiles(files(scene.recorder.world), is_listed=False), tell=tell)
+    told = [(one.act_type, one.shown, one.act and one.act.details.reveal()["reason"]) for one in shown.acts[:2]]
+    assert told == [(ActType.REVOKED, Shown.PROVEN, "stolen"), (ActType.SUSPENDED, Shown.PROVEN, "lost")]
+    assert tell.asked == 2  # of nothing that it knows
+    # From then on it knows, whoever is there.
+    assert [one.shown for one in look(scene).acts] == [Shown.PROVEN] * 5
+    scene.play.later(days=400)
+    scene.play.town.issuer.sweep(scene.play.now)
+    assert [one.shown for one in look(scene).acts] == [Shown.PROVEN] * 5
+
+
+def test_what_the_issuer_says_otherwise_than_the_log_is_not_taken(scene: Scene) -> None:
+    said(scene, Standing.SUSPENDED, "lost")
+    scene.recorder.world.close_day()
+    element = ChainElement(scene.contents.chains()[0].secret).at(3)
+    act = Act(
+        ActType.SUSPENDED,
+        scene.play.now.date(),
+        ActorClass.ISSUER,
+        Personal({"type": "order", "reason": "holder-request"}),
+    )
+    other = cbor.encode([act.encode(), bytes(32)])
+    sealed = sealing.seal(element.sealing_key, other, context=b"diptych act 1", entropy=scene.play.town.entropy)
+    for lies in (sealed, sealed[:-1], b"", b"x" * 200):
+        tell = Asked(scene, lies=lies or b"-")
+        shown = scene.play.new_wallet().acts(MemoryLogFiles(files(scene.recorder.world), is_listed=False), tell=tell)
+        assert shown.acts[0].shown is Shown.UNTOLD
+        assert tell.asked == 1
+    assert len(scene.acts) == 3
 
 
 def test_an_act_after_the_list_rests_on_its_receipt_beside_those_that_are_proven(scene: Scene) -> None:

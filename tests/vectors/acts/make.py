@@ -44,7 +44,17 @@ def chain(start: bytes, length: int) -> list[dict[str, object]]:
     element = start
     for counter in range(length):
         label = sha256(b"diptych label chain 1\nlabel\n" + element)
-        found.append({"counter": counter, "element": element.hex(), "label": label.hex()})
+        asking = sha256(b"diptych label chain 1\nask\n" + element)
+        asked_by = sha256(b"diptych label chain 1\nasked\n" + asking)
+        found.append(
+            {
+                "counter": counter,
+                "element": element.hex(),
+                "label": label.hex(),
+                "asking": asking.hex(),
+                "asked_by": asked_by.hex(),
+            }
+        )
         element = sha256(b"diptych label chain 1\nnext\n" + element)
     return found
 

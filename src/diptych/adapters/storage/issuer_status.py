@@ -13,7 +13,14 @@ from sqlalchemy import Connection, Row
 from diptych.adapters.storage.engine import hold, insert_unless_there
 from diptych.formats.order.standing import Standing
 from diptych.formats.status_list.lists import Status
-from diptych.roles.issuer.status_model import LIST_SIZE, ListCount, OrderStanding, PublishedList, StatusEntry
+from diptych.roles.issuer.status_model import (
+    LIST_SIZE,
+    ListCount,
+    OrderStanding,
+    PublishedList,
+    StatusEntry,
+    ToldStanding,
+)
 
 METADATA = sa.MetaData()
 _LISTS = sa.Table(
@@ -44,6 +51,13 @@ _STANDINGS = sa.Table(
     sa.Column("digest", sa.LargeBinary),
     sa.Column("counter", sa.Integer),
     sa.Column("is_in_force", sa.Boolean),
+)
+_TOLD = sa.Table(
+    "told_standings",
+    METADATA,
+    sa.Column("asked_by", sa.LargeBinary, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("until", sa.BigInteger),
 )
 
 
@@ -120,6 +134,16 @@ class DatabaseStatusBook:
     def waiting(self) -> Sequence[OrderStanding]:
         return self._standings(sa.not_(_STANDINGS.c.is_in_force))
 
+    def keep_told(self, told: ToldStanding) -> None:
+        values = {"asked_by": told.asked_by, "sealed": told.sealed, "until": _seconds(told.until)}
+        self._connection.execute(sa.delete(_TOLD).where(_TOLD.c.asked_by == told.asked_by))
+        self._connection.execute(sa.insert(_TOLD).values(values))
+
+    def told(self, asked_by: bytes) -> bytes | None:
+        query = sa.select(_TOLD.c.sealed).where(_TOLD.c.asked_by == asked_by)
+        sealed = self._connection.execute(query).scalar()
+        return None if sealed is None else bytes(sealed)
+
     def counts(self) -> Sequence[ListCount]:
         by_list: dict[int, dict[int, int]] = {}
         query = sa.select(_ENTRIES.c.list_number, _ENTRIES.c.status, sa.func.count().label("many")).group_by(
@@ -143,6 +167,7 @@ class DatabaseStatusBook:
         return tuple(found)
 
     def forget(self, now: datetime) -> None:
+        self._connection.execute(sa.delete(_TOLD).where(_TOLD.c.until <= _seconds(now)))
         is_over = sa.and_(_ENTRIES.c.expires_at <= _seconds(now), _ENTRIES.c.order_id.is_not(None))
         self._connection.execute(sa.update(_ENTRIES).where(is_over).values(order_id=None))
         is_linked = sa.exists().where(_ENTRIES.c.order_id == _STANDINGS.c.order_id)

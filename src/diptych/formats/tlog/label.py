@@ -40,6 +40,14 @@ class ChainElement:
         """The key under which the writer keeps the i-th act: it forgets it with `c_i`, and `c_0` leads to it again."""
         return Secret(_hash(b"act", self.secret))
 
+    @property
+    def asking(self) -> Secret:
+        """What shows the writer that whoever asks about the i-th act has `c_i`: the writer kept its hash, and no `c_i`.
+
+        The label would not do: everybody reads it in the log.
+        """
+        return Secret(_hash(b"ask", self.secret))
+
     def next(self) -> "ChainElement":
         """`c_{i+1}`. Whoever keeps it and forgets this one can no longer name this one's label."""
         return ChainElement(Secret(_hash(b"next", self.secret)), self.counter + 1)
@@ -72,6 +80,11 @@ def derived_chain(key: Secret, *, subject: bytes) -> ChainElement:
     HKDF-SHA256 (RFC 5869), salt `subject`.
     """
     return ChainElement(sealing.derive(key, salt=subject, info=_DERIVED))
+
+
+def asked_by(asking: Secret) -> bytes:
+    """The hash of `ChainElement.asking`, by which a writer finds the act and can ask nobody."""
+    return hashlib.sha256(b"diptych label chain 1\nasked\n" + asking.reveal()).digest()
 
 
 def _hash(purpose: bytes, element: Secret) -> bytes:

@@ -274,6 +274,11 @@ class Issuer:
                 record(self.store, self.log, act)
         return receipt
 
+    def tell(self, asking: Secret) -> bytes | None:
+        """What an officer said, sealed for the holder who asks with `ChainElement.asking`; None for everybody else."""
+        with self.store.transaction() as state:
+            return standings.told(state, asking)
+
     def status_list(self, number: int, *, media_type: str) -> bytes:
         """The present version of a status list, as everybody gets it."""
         with self.store.transaction() as state:

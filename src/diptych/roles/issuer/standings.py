@@ -18,16 +18,18 @@ from diptych.formats import base64url, strict_json
 from diptych.formats.order.standing import Standing, VerifiedStanding
 from diptych.formats.tlog.act import Act, Detail
 from diptych.formats.tlog.entry import ActorClass, ActType
-from diptych.private import Personal
+from diptych.formats.tlog.label import asked_by
+from diptych.private import Personal, Secret
 from diptych.protocols.oauth.errors import INVALID_GRANT
 from diptych.protocols.openid4vci.errors import CREDENTIAL_REQUEST_DENIED
 from diptych.roles.issuer.acts import queue
 from diptych.roles.issuer.enrolments import mark_enrolments
 from diptych.roles.issuer.model import UNLOGGED_STANDING, Incident, OrderState, QueuedAct, StoredOrder
 from diptych.roles.issuer.ports import IssuerTransaction
-from diptych.roles.issuer.status_model import STATUS_OF, OrderStanding
+from diptych.roles.issuer.status_model import STATUS_OF, TOLD_FOR, OrderStanding, ToldStanding
 
 STANDINGS_PATH = "/standings"
+TOLD_PATH = "/told"
 WHOLE_ORDER = "order"
 """In the place of a document type in the act: everything that was issued under the order (docs/spec/acts.md)."""
 ACT_OF = {
@@ -113,7 +115,14 @@ def queue_act(
         entropy=entropy,
     )
     state.status.save_standing(replace(standing, counter=act.counter))
+    # No answer will bring it: a revoked order hands nothing out any more.
+    state.status.keep_told(ToldStanding(asked_by(order.chain.asking), act.sealed, now + TOLD_FOR))
     return act
+
+
+def told(state: IssuerTransaction, asking: Secret) -> bytes | None:
+    """The act of a standing, sealed, for whoever has its chain element: the holder. None for everybody else."""
+    return state.status.told(asked_by(asking))
 
 
 def is_public(state: IssuerTransaction, standing: OrderStanding) -> bool:

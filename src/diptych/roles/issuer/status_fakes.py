@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from diptych.formats.status_list.lists import Status
-from diptych.roles.issuer.status_model import LIST_SIZE, ListCount, OrderStanding, PublishedList, StatusEntry
+from diptych.roles.issuer.status_model import (
+    LIST_SIZE,
+    ListCount,
+    OrderStanding,
+    PublishedList,
+    StatusEntry,
+    ToldStanding,
+)
 
 
 @dataclass
@@ -16,12 +23,13 @@ class MemoryStatusBook:
     entries: dict[tuple[int, int], tuple[StatusEntry | None, Status]] = field(default_factory=dict)
     """By list and index; without an entry where its copy has expired."""
     standings: dict[bytes, OrderStanding] = field(default_factory=dict)
+    tellings: dict[bytes, ToldStanding] = field(default_factory=dict)
     orders: Collection[bytes] = ()
     """The ids of the orders there are, by whoever keeps them."""
 
     def copy(self, orders: Collection[bytes]) -> "MemoryStatusBook":
         """Another one that says the same."""
-        return MemoryStatusBook(dict(self.lists), dict(self.entries), dict(self.standings), orders)
+        return MemoryStatusBook(dict(self.lists), dict(self.entries), dict(self.standings), dict(self.tellings), orders)
 
     def hold(self) -> None:
         return None
@@ -70,6 +78,13 @@ class MemoryStatusBook:
         found = [one for one in self.standings.values() if not one.is_in_force]
         return tuple(sorted(found, key=lambda one: one.order_id))
 
+    def keep_told(self, told: ToldStanding) -> None:
+        self.tellings[told.asked_by] = told
+
+    def told(self, asked_by: bytes) -> bytes | None:
+        found = self.tellings.get(asked_by)
+        return None if found is None else found.sealed
+
     def counts(self) -> Sequence[ListCount]:
         return tuple(
             ListCount(
@@ -84,6 +99,7 @@ class MemoryStatusBook:
         )
 
     def forget(self, now: datetime) -> None:
+        self.tellings = {key: told for key, told in self.tellings.items() if told.until > now}
         for place, (entry, status) in self.entries.items():
             if entry is not None and entry.expires_at <= now:
                 self.entries[place] = (None, status)

@@ -14,6 +14,8 @@ LIST_SIZE = 2**20
 """Indices of a list, all of them there from its first version on: a young list singles nobody out."""
 FULL_AT = LIST_SIZE * 3 // 4
 """A list is given no more documents beyond this, so that a free index is found at once."""
+TOLD_FOR = timedelta(days=366)
+"""How long a holder can ask what was said. The order may be gone long before: a revoked one is void at once."""
 STATUS_OF = {Standing.SUSPENDED: Status.SUSPENDED, Standing.REINSTATED: Status.VALID, Standing.REVOKED: Status.INVALID}
 
 
@@ -62,6 +64,19 @@ class OrderStanding:
     counter: int | None = None
     """Which of the order's acts says so; None where nothing was issued, or nothing is recorded."""
     is_in_force: bool = False
+
+
+@dataclass(frozen=True)
+class ToldStanding:
+    """What an act of a standing says, for whoever has its chain element. It belongs to no order that can be named here.
+
+    `asked_by` is the hash of what its holder asks with (`label.asked_by`), `sealed` the act with its salt, under the
+    element's key.
+    """
+
+    asked_by: bytes
+    sealed: bytes = field(repr=False)
+    until: datetime
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from diptych.formats.status_list.lists import Status
-from diptych.roles.issuer.status_model import ListCount, OrderStanding, PublishedList, StatusEntry
+from diptych.roles.issuer.status_model import ListCount, OrderStanding, PublishedList, StatusEntry, ToldStanding
 
 
 class StatusBook(Protocol):
@@ -59,6 +59,14 @@ class StatusBook(Protocol):
         """Standings that are not in force yet."""
         ...
 
+    def keep_told(self, told: ToldStanding) -> None:
+        """Keep what a holder may ask for, in the place of what was kept for the same question."""
+        ...
+
+    def told(self, asked_by: bytes) -> bytes | None:
+        """What is sealed for whoever asks with this hash's secret, if it is still kept."""
+        ...
+
     def counts(self) -> Sequence[ListCount]:
         """The crowd of each list, the oldest first."""
         ...
@@ -67,6 +75,6 @@ class StatusBook(Protocol):
         """Unlink indices of expired copies from their orders; they stay used. Twice is once.
 
         A standing in force goes once its order has, and no copy of it is left to expire; a list once none of its copies
-        is and it is not the last.
+        is and it is not the last; what holders may ask for once its time is over.
         """
         ...

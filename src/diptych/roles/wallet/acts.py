@@ -22,8 +22,8 @@ from diptych.protocols.reading.files import Contradicted, LogFiles, check_goes_o
 from diptych.protocols.reading.labels import Findings, FoundAct, find_acts
 from diptych.roles.wallet.contents import Contents
 from diptych.roles.wallet.model import Chain, HeldAct, Life
-from diptych.roles.wallet.own_record import Tell, told_acts
 from diptych.roles.wallet.ports import WalletStore
+from diptych.roles.wallet.told import Tell, told_acts
 
 NO_TREE = "tlog.label_tree.none"
 RECORDED_WITHIN = timedelta(days=1)  # an act of the last minutes of a day is public early on the next
@@ -91,8 +91,8 @@ def read_acts(store: WalletStore, files: LogFiles, *, whole: bool, tell: Tell) -
     0. This wallet has no evidence against the log from before.
     1. The log goes on from every checkpoint that this wallet accepted: the last, and those of its receipts.
     2. For each chain: its acts in the log's list of labels, until one is proven absent; and each receipt is in there.
-    3. What was told is what is found; of acts on this person's own record, the registry is asked (`tell`). The
-       checkpoint of now is kept, for the next time.
+    3. What was told is what is found; of what nobody told yet, whoever recorded it is asked (`tell`). That, and the
+       checkpoint of now, are kept for the next time.
 
     Raises `Contradicted`, with evidence, where the log contradicts itself; `VerificationError` or `FormatError` where
     its files do not hold; `Unavailable` where they cannot be read. With `whole`, all files are read instead of a few,
@@ -116,7 +116,10 @@ def read_acts(store: WalletStore, files: LogFiles, *, whole: bool, tell: Tell) -
     for chain in chains:
         found = _find(files, chain, held[chain.grant_id], policy=policy, last=now.signed, whole=whole)
         tree = tree if found is None else found.tree
-        told = () if found is None else told_acts(contents, chain, found.acts, tell)
+        known = {act.counter for act in held[chain.grant_id]}
+        told = () if found is None else told_acts(contents, chain, found.acts, tell, known=known)
+        for act in told:  # an issuer forgets it after a year, and what was proven once is not asked for again
+            contents.put_act(act)
         shown += _compared((*held[chain.grant_id], *told), found, chain.grant_id)
         now = now if found is None else found.checkpoint
     if contents.standing().life is Life.LIVE and not store.is_copied():

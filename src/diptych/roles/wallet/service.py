@@ -37,7 +37,7 @@ from diptych.roles.wallet.model import (
     Standing,
     Trust,
 )
-from diptych.roles.wallet.own_record import Tell, own_contents, take_record
+from diptych.roles.wallet.own_record import own_contents, take_record
 from diptych.roles.wallet.planning import Plan
 from diptych.roles.wallet.ports import BackupPlace, IssuerLine, Prover, VerifierLine, WalletStore
 from diptych.roles.wallet.presenting import Consent, Prepared, Presenting, Sent
@@ -45,6 +45,7 @@ from diptych.roles.wallet.receiving import NOT_RENEWABLE, OfferPreview, Received
 from diptych.roles.wallet.returning import Returning
 from diptych.roles.wallet.signers import lost_signers, lost_since
 from diptych.roles.wallet.statuses import DocumentStatus, StatusSource, document_statuses
+from diptych.roles.wallet.told import Tell, Untold
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ class Wallet:
         """Whose signatures this wallet believes of the public log; `Refused` if it was not told of any."""
         return policy_of(Contents(self.store.read()))
 
-    def acts(self, files: LogFiles, *, whole: bool = False, tell: Tell = lambda registry, label: None) -> Acts:
+    def acts(self, files: LogFiles, *, whole: bool = False, tell: Tell | None = None) -> Acts:
         """What was done about the holder, as the log's files show it. See `acts.read_acts`."""
-        return read_acts(self.store, files, whole=whole, tell=tell)
+        return read_acts(self.store, files, whole=whole, tell=tell or Untold())
 
     def take_record(self, copy: RecordCopy, *, code: Secret) -> OwnRecord:
         """Keep the holder's own copy of a record, as the counter handed it over. See `own_record`."""

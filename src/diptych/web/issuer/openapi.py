@@ -5,6 +5,7 @@ from diptych.formats.order.signed import MEDIA_TYPE as ORDER
 from diptych.formats.order.standing import MAX_BYTES as MAX_STANDING_BYTES
 from diptych.formats.order.standing import MEDIA_TYPE as STANDING
 from diptych.formats.status_list.token import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE
+from diptych.formats.tlog.label import ELEMENT_BYTES
 from diptych.protocols.oauth.form import MEDIA_TYPE as FORM
 from diptych.protocols.openid4vci.token import GRANT_TYPES
 from diptych.web.described import Description, Responses, Schema
@@ -12,6 +13,10 @@ from diptych.web.described import Description, Responses, Schema
 
 def _json(schema: Schema) -> Schema:
     return {"application/json": {"schema": schema}}
+
+
+def _bytes(**limits: int) -> Schema:
+    return {"application/octet-stream": {"schema": {"type": "string", "format": "binary", **limits}}}
 
 
 def _object(required: list[str], **properties: Schema) -> Schema:
@@ -192,6 +197,20 @@ STANDINGS = Description(
         "requestBody": {
             "required": True,
             "content": {STANDING: {"schema": {"type": "string", "format": "binary", "maxLength": MAX_STANDING_BYTES}}},
+        }
+    },
+)
+TOLD = Description(
+    'What was said of an order, sealed for its holder (docs/spec/issuer-api.md, "Told")',
+    {
+        200: {"description": "The act with its salt, sealed", "content": _bytes()},
+        404: {"description": "Nothing is told to whoever asks with this"},
+        **_errors(400, 413, 415),
+    },
+    request={
+        "requestBody": {
+            "required": True,
+            "content": _bytes(minLength=ELEMENT_BYTES, maxLength=ELEMENT_BYTES),
         }
     },
 )

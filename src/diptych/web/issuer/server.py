@@ -16,6 +16,7 @@ from diptych.errors import DiptychError, FormatError, Unavailable, VerificationE
 from diptych.formats.bbs_credential.epoch import LIST_PATH
 from diptych.formats.mdoc.trust import STATUS_LISTS
 from diptych.formats.order import signed, standing
+from diptych.formats.tlog.label import ELEMENT_BYTES
 from diptych.private import Secret
 from diptych.protocols.oauth import dpop, form
 from diptych.protocols.oauth import metadata as oauth_metadata
@@ -24,10 +25,11 @@ from diptych.protocols.oauth.token import MAX_TOKEN_CHARACTERS
 from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.openid4vci import credential, metadata, token
 from diptych.roles.issuer.service import CREDENTIALS_PATH, NONCES_PATH, ORDERS_PATH, TOKENS_PATH, Issuer
-from diptych.roles.issuer.standings import STANDINGS_PATH
+from diptych.roles.issuer.standings import STANDINGS_PATH, TOLD_PATH
 from diptych.roles.issuer.status_lists import LISTS_PATH
 from diptych.web import errors
 from diptych.web.admin import alive
+from diptych.web.bodies import absent
 from diptych.web.described import add_endpoint
 from diptych.web.errors import NO_STORE, render_error
 from diptych.web.issuer import openapi
@@ -35,7 +37,7 @@ from diptych.web.issuer.epochs import add_epochs
 from diptych.web.issuer.status_lists import add_status_lists
 from diptych.web.requests import media_type, read_any_body, read_body
 
-JSON = "application/json"
+JSON, BYTES = "application/json", "application/octet-stream"
 MAX_NONCE_REQUEST_BYTES = 1024
 
 
@@ -64,6 +66,7 @@ def build_server(
         (url + CREDENTIALS_PATH, "POST", endpoints.credential, openapi.CREDENTIAL),
         (url + ORDERS_PATH, "POST", endpoints.orders, openapi.ORDERS),
         (url + STANDINGS_PATH, "POST", endpoints.standings, openapi.STANDINGS),
+        (url + TOLD_PATH, "POST", endpoints.told, openapi.TOLD),
         (url + "/health", "GET", endpoints.health, openapi.HEALTH),
         (url + "/ready", "GET", endpoints.ready, openapi.READY),
     ):
@@ -161,6 +164,13 @@ class _Endpoints:
         body = await read_body(request, max_bytes=standing.MAX_BYTES, media_types=[standing.MEDIA_TYPE])
         receipt = self.issuer().accept_standing(body, now=self._clock(), entropy=self._entropy)
         return Response(receipt.encode(), status_code=201 if receipt.is_new else 200, media_type=JSON, headers=NO_STORE)
+
+    async def told(self, request: Request) -> Response:
+        asking = await read_body(request, max_bytes=ELEMENT_BYTES, media_types=[BYTES])
+        if len(asking) != ELEMENT_BYTES:
+            raise FormatError("told.asking", f"what an act is asked for with has {ELEMENT_BYTES} bytes")
+        sealed = self.issuer().tell(Secret(asking))
+        return absent() if sealed is None else Response(sealed, media_type=BYTES, headers=NO_STORE)
 
     async def health(self) -> Response:
         return alive()
