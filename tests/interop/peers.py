@@ -25,7 +25,8 @@ Listen = Callable[[], dict[str, object]]
 def require_npm() -> str:
     """Where node is; skips, by name, where it or the npm peers are not."""
     node = shutil.which("node")
-    if node is None or not (NPM / "node_modules" / "@openid4vc").is_dir():
+    packages = json.loads((NPM / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    if node is None or not all((NPM / "node_modules" / package).is_dir() for package in packages):
         pytest.skip("interop peers absent: run `make .venv/peers`")
     return node
 
