@@ -5,6 +5,8 @@ import re
 from functools import reduce
 from pathlib import Path
 
+from bench import tables
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ROW = re.compile(r"^\|.*\| ([\d,.]+)[^|]*\| `(zk|issuer|registry|log) ([\w.]+)` \|$", re.MULTILINE)
 
@@ -22,6 +24,17 @@ def test_every_number_in_the_tables_is_one_that_was_measured() -> None:
     for printed, name, path in rows:
         decimals = len(printed.partition(".")[2])
         assert printed == f"{raw(name, path):,.{decimals}f}", f"{name} {path}"
+
+
+def test_a_number_that_is_measured_again_takes_the_place_of_the_old_one() -> None:
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
+    found = json.loads((DOCS / "bench" / "log.json").read_text(encoding="utf-8"))
+    assert tables.filled(text, "log", found) == text
+    found["batches"]["1000"], found["machine"]["load"] = 12345.67, 0.04
+    changed = tables.filled(text, "log", found)
+    assert "| 12,345.7 | `log batches.1000` |" in changed
+    assert "under a load average of 0.04: " in changed
+    assert len([line for line in changed.splitlines() if line not in text.splitlines()]) == 2
 
 
 def test_the_date_and_the_machine_are_those_of_the_raw_numbers() -> None:

@@ -69,15 +69,19 @@ def bench_issuer(
 def bench_log(
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each rate is measured.")] = 8.0,
     entries: Annotated[int, typer.Option(min=1000, help="Entries of the log that is verified offline.")] = 1_000_000,
+    plot: PlotFolder = None,
     as_json: terminal.AsJson = False,
 ) -> None:
     """The public log: acts a second with every write synced and two witnesses, receipts, verification."""
     from diptych.cli import bench_log as log
+    from diptych.cli import bench_report
     from diptych.cli.bench_machine import describe
 
     machine = describe()
     result = log.measure(seconds=seconds, entries=entries, progress=terminal.progress)
     found = {**asdict(result), "machine": asdict(machine)}
+    if plot is not None:
+        bench_report.keep_log(plot, found)
     terminal.emit(found, as_json=as_json, prose=lambda: typer.echo(log.prose(result)))
 
 

@@ -81,6 +81,21 @@ def keep_issuer(folder: Path, found: Members) -> None:
         _draw(folder, f"issuer-{name}", plot)
 
 
+def keep_log(folder: Path, found: Members) -> None:
+    """A plot of how the log's rate grows with its batches, with `log.json` beside it."""
+    _keep(folder, "log", found)
+    rate = [(int(batch), per_second) for batch, per_second in found["batches"].items()]
+    plot = Plot(
+        "Public log: entries a second against entries in the batch",
+        "entries in the batch",
+        "entries a second",
+        [Line("every write synced, two witnesses", rate)],
+        is_log_x=True,
+        note=_note(found),
+    )
+    _draw(folder, "log-batches", plot)
+
+
 def longfellow_prose(result: LongfellowResult) -> str:
     """The numbers for a person."""
     return (
