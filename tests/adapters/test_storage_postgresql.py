@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from diptych.adapters.storage import postgresql as storage
 from diptych.adapters.storage.engine import open_database, transaction
 from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
+from diptych.adapters.storage.registry import DatabaseRegistryStore
 from diptych.adapters.storage.verifier import open_verifier_store
 from diptych.errors import FormatError, Unavailable
 from diptych.private import Secret
@@ -309,6 +310,21 @@ def test_a_process_that_is_killed_lets_go_of_its_locks_and_leaves_nothing(postgr
     began = time.monotonic()
     assert stored(store) == ORDER
     assert time.monotonic() - began < 2
+
+
+def test_a_plan_for_a_small_table_is_not_kept_for_when_it_is_large(postgresql: Secret) -> None:
+    engine = open_database(postgresql, "registry", keeps=1)
+    store = DatabaseRegistryStore(engine)
+    with store.transaction() as state:
+        for number in range(200):
+            state.save_tags("civil-status", [number.to_bytes(16, "big")], number.to_bytes(16, "little"))
+    for number in range(20):
+        with store.transaction() as state:
+            assert len(state.tagged("civil-status", [number.to_bytes(16, "big"), bytes(15) + b"\xff"])) == 1
+    with transaction(engine) as connection:
+        plans = "SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements"
+        assert connection.execute(text(plans)).scalar() == 0
+    store.close()
 
 
 def test_a_commit_is_on_disk_whatever_the_server_prefers(

@@ -14,7 +14,7 @@ from diptych.formats.tlog.entry import ActType, parse_entry
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Personal
 from diptych.roles.officer.counter import Enrolled, Erased, Found, Read, Reason
-from tests.officer_town import OfficerTown, starting_at
+from tests.officer_town import CalledRegistry, OfficerTown, starting_at
 from tests.registry_world import BASIS, MARIE, content_of
 
 TYPE = "driving-licence"
@@ -103,6 +103,55 @@ def test_no_more_trustees_look_up_than_it_takes_and_each_has_its_turn(
 ) -> None:
     assert find(town, first=first).named == {}
     assert asked(town, "lookups") == expected
+
+
+class CountedLine:
+    """The registry's line, and what was asked for."""
+
+    def __init__(self, town: OfficerTown) -> None:
+        self.line, self.paths = CalledRegistry(town), list[str]()
+
+    @property
+    def url(self) -> str:
+        return self.line.url
+
+    def send(self, path: str, body: bytes | None) -> bytes:
+        self.paths.append(path)
+        return self.line.send(path, body)
+
+
+def test_the_trustee_set_is_shown_again_after_a_minute_and_before_anything_is_sealed_or_opened(
+    town: OfficerTown,
+) -> None:
+    line = CountedLine(town)
+    workstation = replace(town.workstation, registry=line)
+    for _ in range(2):
+        workstation.find(MARIE, legal_basis="enrolment", now=town.log.now, entropy=starting_at(1))
+    assert line.paths.count("trustee-set") == 1
+    town.log.now += timedelta(minutes=1)
+    workstation.find(MARIE, legal_basis="enrolment", now=town.log.now, entropy=starting_at(1))
+    assert line.paths.count("trustee-set") == 2
+    with pytest.raises(Refused, match=r"registry\.record"):
+        workstation.open(bytes(16), REASON, now=town.log.now, entropy=starting_at(1))
+    assert line.paths.count("trustee-set") == 3
+
+
+def test_who_looks_up_under_an_old_key_is_told_and_shown_the_new_set_the_next_time(town: OfficerTown) -> None:
+    line = CountedLine(town)
+    workstation = replace(town.workstation, registry=line)
+
+    def look_up() -> Found:
+        return workstation.find(MARIE, legal_basis="enrolment", now=town.log.now, entropy=starting_at(1))
+
+    look_up()
+    believed = workstation.believed.trustees
+    assert believed is not None
+    (key,) = believed.purposes
+    workstation.believed.trustees = replace(believed, purposes=(replace(key, generation=key.generation + 1),))
+    with pytest.raises(Unavailable, match=r"lookup\.generation"):
+        look_up()
+    assert look_up().named == {}
+    assert line.paths.count("trustee-set") == 2
 
 
 def test_a_slow_trustee_is_named_and_delays_nobody(town: OfficerTown) -> None:

@@ -4,8 +4,8 @@ A desk believes the log under its own policy, and the agency's certifying key; e
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from diptych.crypto.signing import PublicKey, Signer, fingerprint
 from diptych.errors import DiptychError, VerificationError
@@ -22,7 +22,16 @@ from diptych.protocols.enrolling.query import RECORD_QUERY, RecordQuery
 from diptych.protocols.opening.answer import AGENCY_INDEX
 from diptych.roles.officer.ports import Answers, History, RegistryLine, Slow
 
+RECENT = timedelta(minutes=1)
 _WAITING = "officer.waiting"
+
+
+@dataclass
+class Believed:
+    """The trustee set that was shown last, and when."""
+
+    trustees: TrusteeSet | None = None
+    shown_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -38,12 +47,26 @@ class Desk:
     places: Places
     purpose: str = "civil-status"
     retention: str = "identity-15y"
+    believed: Believed = field(default_factory=Believed, compare=False, repr=False)
 
     def trustees(self, now: datetime) -> TrusteeSet:
         """The trustee set, once the agency signed it and the log shows it."""
         news = parse_trustee_set_news(self.registry.send("trustee-set", None))
         shown = verify_shown_act(news.shown, policy=self.log_policy, kept=None)
-        return accept_trustee_set(news.trustee_set, shown, agency_key=self.agency_key, latest=None)
+        accepted = accept_trustee_set(news.trustee_set, shown, agency_key=self.agency_key, latest=None)
+        self.believed.trustees, self.believed.shown_at = accepted, now
+        return accepted
+
+    def recent_trustees(self, now: datetime) -> TrusteeSet:
+        """The trustee set, as it was a minute ago at most: who asks under an old one is told so, and seals nothing."""
+        kept, since = self.believed.trustees, self.believed.shown_at
+        if kept is None or since is None or not timedelta(0) <= now - since < RECENT:
+            return self.trustees(now)
+        return kept
+
+    def forget_trustees(self) -> None:
+        """The next to ask fetches the set."""
+        self.believed.trustees = None
 
     @property
     def own(self) -> bytes:

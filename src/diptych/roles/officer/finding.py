@@ -19,10 +19,12 @@ from diptych.roles.officer.counter import Found
 from diptych.roles.officer.desk import Desk, expect, names
 from diptych.roles.officer.quorum import ask_quorum
 
+_SHARED_ANEW = "lookup.generation"
+
 
 def find(desk: Desk, status: CivilStatus, *, legal_basis: str, now: datetime, entropy: Entropy) -> Found:
     """The records that may be this person's. Every hit is in the public log, where its citizen sees it."""
-    now, trustees = now.replace(microsecond=0), desk.trustees(now)
+    now, trustees = now.replace(microsecond=0), desk.recent_trustees(now)
     values, named = _values(desk, status, trustees, legal_basis=legal_basis, now=now, entropy=entropy)
     request = TAG_REQUEST.sign(
         TagRequest(
@@ -82,6 +84,8 @@ def _values(
                 del points[liar]
                 quorum.fault(liar, check)
         except DiptychError as error:
+            if error.check == _SHARED_ANEW:
+                desk.forget_trustees()
             quorum.fault(index, error.check)
     raise _too_few(quorum.named, trustees)
 
