@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,3 +153,26 @@ def test_no_whole_answer_is_unavailable_and_names_only_the_place(error: type[htt
     with pytest.raises(Unavailable) as failed:
         HttpVerifierLine(answering(respond)).fetch_request(URL, b"wallet_nonce=secret")
     assert str(failed.value) == "http.unreachable: no answer from https://issuer.example: try again"
+
+
+def test_certificate_authorities_are_read_once_and_checked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, given = [], []
+    believed = httpx.create_ssl_context(trust_env=False)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **more: read.append(more) or believed)
+    client = httpx.Client
+
+    def noting(**more: object) -> httpx.Client:
+        given.append(more["verify"])
+        return client(**more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx, "Client", noting)
+    lines._authorities.cache_clear()
+    try:
+        for _ in range(3):
+            HttpIssuerLine(answering(lambda request: reply(200, b"{}"))).fetch(URL)
+    finally:
+        lines._authorities.cache_clear()
+    assert read == [{"trust_env": False}]
+    assert given == [believed] * 3
+    assert believed.verify_mode is ssl.CERT_REQUIRED
+    assert believed.check_hostname
