@@ -53,6 +53,21 @@ def connect(port: int, said: bytes = b"") -> socket.socket:
     return connection
 
 
+def test_a_body_does_not_wait_until_its_head_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    sends_at_once = list[int]()
+    made = PatientProtocol.connection_made
+
+    def note(protocol: PatientProtocol, transport: asyncio.Transport) -> None:
+        accepted = transport.get_extra_info("socket")
+        made(protocol, transport)
+        sends_at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(PatientProtocol, "connection_made", note)
+    with serving() as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/").text == "here"
+    assert sends_at_once == [1]
+
+
 @pytest.mark.parametrize("said", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTT"])
 def test_who_never_ends_a_head_is_let_go(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)

@@ -66,7 +66,8 @@ class Limits:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; `Unavailable` with what to do if the port cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once only where a socket names its protocol: else a body waits 40 ms until its head was heard.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
