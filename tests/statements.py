@@ -42,6 +42,25 @@ from diptych.protocols.lookup.tags import TAG_REQUEST, TagRequest
 from diptych.protocols.opening.answer import SHARE_ANSWER, ShareAnswer
 from diptych.protocols.opening.outcome import OPENING_OUTCOME, OpeningOutcome
 from diptych.protocols.opening.request import OPENING_REQUEST
+from diptych.protocols.replacing.change import (
+    CHANGE_KEY,
+    CHANGE_OVER,
+    TRUSTEE_CHANGE,
+    ChangeKey,
+    ChangeOver,
+    TrusteeChange,
+)
+from diptych.protocols.replacing.recovery import (
+    PIECES,
+    RECOVERY_CALL,
+    SUMS,
+    TAKEN,
+    Pieces,
+    RecoveryCall,
+    Sums,
+    Taken,
+    WantedRecord,
+)
 from tests.crypto.lookup_prf.setting import new_ceremony, seat
 from tests.registry_world import World, content_of
 
@@ -141,6 +160,32 @@ def specimens() -> dict[str, Specimen]:
         (ROUND_CLOSED, RoundClosed(ids["agency"], bytes(32), Round.COMMITS), agency),
         (RECORD_QUERY, RecordQuery(ids["officer"], record.record_id, now), officer),
         (OPENING_OUTCOME, OpeningOutcome(ids["officer"], bytes(32), True, now), officer),
+        (
+            TRUSTEE_CHANGE,
+            TrusteeChange(
+                ids["agency"],
+                2,
+                bytes(32),
+                world.trustee_set.threshold,
+                world.trustee_set.trustees,
+                world.trustee_set.spares,
+                bytes(32),
+                now + timedelta(days=30),
+            ),
+            agency,
+        ),
+        (CHANGE_KEY, ChangeKey(trustee.name, bytes(32), reply.public_key), trustee.signer),
+        (CHANGE_OVER, ChangeOver(ids["agency"], bytes(32)), agency),
+        (
+            RECOVERY_CALL,
+            RecoveryCall(
+                ids["agency"], bytes(32), 6, (1, 2, 4), (WantedRecord(record.record_id, fresh.signed.digest),)
+            ),
+            agency,
+        ),
+        (PIECES, Pieces(trustee.name, bytes(32), 1, (0,), {1: sealed_share, 2: sealed_share}), trustee.signer),
+        (SUMS, Sums(trustee.name, bytes(32), 1, sealed_share), trustee.signer),
+        (TAKEN, Taken(trustee.name, bytes(32), (None, "recovery.share")), trustee.signer),
         (SHARE_ANSWER, ShareAnswer(trustee.name, bytes(32), record.record_id, 1, 1, sealed_share), trustee.signer),
     ]
     return {
@@ -152,8 +197,10 @@ def specimens() -> dict[str, Specimen]:
 
 
 NAMES = (
+
     "officer certificate", "officer revocation", "audit attestation", "court order", "trustee set", "record",
     "prekey request", "prekey", "deposit", "acknowledgement", "erasure order", "deletion", "enrolment",
     "lookup request", "lookup answer", "tag request", "opening request", "ceremony call", "ceremony key",
-    "ceremony message", "ceremony close", "record query", "opening outcome", "share answer",
+    "ceremony message", "ceremony close", "record query", "opening outcome", "trustee change", "change key",
+    "change over", "recovery call", "recovery pieces", "recovery sums", "recovery taken", "share answer",
 )  # fmt: skip

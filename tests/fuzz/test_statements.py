@@ -28,6 +28,14 @@ from diptych.protocols.lookup.tags import Match, TagAnswer, parse_tag_answer
 from diptych.protocols.opening.disclosure import Disclosure, parse_disclosure
 from diptych.protocols.opening.outcome import Publication, parse_publication
 from diptych.protocols.opening.request import parse_presentation
+from diptych.protocols.replacing.recovery import (
+    PiecesRequest,
+    SharesRequest,
+    SumsRequest,
+    parse_pieces_request,
+    parse_shares_request,
+    parse_sums_request,
+)
 from diptych.roles.auditor.model import Waiting
 from tests.fuzz.test_order import MUTATIONS, mutated
 from tests.registry_world import World, content_of
@@ -36,6 +44,7 @@ from tests.statements import NAMES, specimens
 WORLD = World()
 FRESH = WORLD.enrol(content_of())
 REQUEST = WORLD.request(FRESH, reply=WORLD.agency_recipient)
+RECORD = specimens()["enrolment"].statement.unverified.record
 ORDER = WORLD.court_order(FRESH.signed.unverified)
 PRESENTATION = WORLD.presentation(FRESH, REQUEST, WORLD.logged(REQUEST, b"\x01" * 32), WORLD.trustees[0], ORDER)
 SECRETS = DepositSecrets(FRESH.masks[1], FRESH.masks[2])
@@ -79,6 +88,30 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
         Channel(
             specimens()["ceremony call"].statement,
             (specimens()["ceremony key"].statement, specimens()["ceremony message"].statement),
+        ).encode(),
+    ),
+    "request for pieces": (
+        lambda data: parse_pieces_request(data).encode(),
+        PiecesRequest(
+            specimens()["recovery call"].statement,
+            (specimens()["change key"].statement,),
+            (FRESH.signed.unverified.quorum.shares[0].envelope,),
+        ).encode(),
+    ),
+    "request for sums": (
+        lambda data: parse_sums_request(data).encode(),
+        SumsRequest(
+            specimens()["recovery call"].statement,
+            (specimens()["change key"].statement,),
+            (specimens()["recovery pieces"].statement,),
+        ).encode(),
+    ),
+    "shares to take": (
+        lambda data: parse_shares_request(data).encode(),
+        SharesRequest(
+            specimens()["recovery call"].statement,
+            (specimens()["recovery sums"].statement,),
+            (RECORD,),
         ).encode(),
     ),
     "publication": (

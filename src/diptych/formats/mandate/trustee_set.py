@@ -112,7 +112,7 @@ def parse_trustee_set(payload: bytes) -> TrusteeSet:
         as_fingerprint(agency, _CHECK),
         as_unsigned(epoch, _CHECK),
         as_unsigned(threshold, _CHECK),
-        tuple(_as_trustee(value) for value in as_array(trustees, _CHECK)),
+        tuple(as_trustee(value) for value in as_array(trustees, _CHECK)),
         tuple(as_unsigned(value, _CHECK) for value in as_array(spares, _CHECK)),
         as_recipient(agency_key, _CHECK),
         parse_public_key(as_bytes(agency_signer, _CHECK)),
@@ -153,7 +153,8 @@ def as_recipient(value: CborValue, check: str) -> bytes:
     return key
 
 
-def _as_trustee(value: CborValue) -> Trustee:
+def as_trustee(value: CborValue) -> Trustee:
+    """The trustee that `value` describes, or `FormatError`. Its keys load."""
     index, name, url, signer, recipient = as_members(value, _CHECK, ("index", "name", "url", "signer", "recipient"))
     return Trustee(
         as_unsigned(index, _CHECK),

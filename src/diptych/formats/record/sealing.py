@@ -150,6 +150,24 @@ def unmask_share(
     return share
 
 
+def mask_share(
+    record: SealedRecord, share: Secret, *, index: int, recipient: bytes, entropy: Entropy
+) -> tuple[Secret, bytes]:
+    """A new mask for a share that a newcomer took at a spare index, and the envelope of the masked share to its key.
+
+    `VerificationError` "sharing.share_hash" unless it is the share of that index in this record.
+    """
+    check_share(record, share, index=index)
+    place, mask = _Place.of(record), Secret(entropy(MASK_BYTES))
+    info = place.envelope_info(index, record.quorum.hash_of(index))
+    return mask, hpke.seal(recipient, _xor(share, mask).reveal(), info=info)
+
+
+def share_context(record: SealedRecord, index: int) -> bytes:
+    """What the hash of the share at that index is bound to."""
+    return _Place.of(record).share_context(index)
+
+
 def open_agency_half(envelope: bytes, *, recipient: Recipient, record_id: bytes, number: int, epoch: int) -> Secret:
     """S_agency, at the agency's key service; `VerificationError` "hpke.open" for another record's."""
     opened = recipient.open_sealed(envelope, info=_Place(record_id, number, epoch).agency_info())

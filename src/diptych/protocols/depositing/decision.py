@@ -54,7 +54,8 @@ class HeldDeposit:
 class HeldRecord:
     """What a trustee keeps of a record: its latest confirmed version, and an element of its label chain.
 
-    `mask` is None once the record was erased.
+    `mask` is None once the record was erased. `envelope` is there where the record has none for this trustee: it took
+    its share as a newcomer (`protocols/replacing`), and keeps the masked share itself.
     """
 
     version: RecordVersion
@@ -64,6 +65,7 @@ class HeldRecord:
     share_hash: bytes
     mask: Secret | None = field(repr=False)
     chain: ChainElement
+    envelope: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def decide_erasure(
         raise Refused("erasure.record", "no record of that id is held here")
     if held.version.record_hash != content.record_hash:
         raise Refused("erasure.superseded", "the order names another version than the latest")
-    return replace(held, mask=None)
+    return replace(held, mask=None, envelope=None)
 
 
 def element_of(label: bytes, kept: ChainElement, *, check: str) -> ChainElement:
