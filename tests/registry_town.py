@@ -97,6 +97,28 @@ class CalledTrustees:
             case Message.REVOCATION:
                 called.take_revocation(body, now=now)
 
+    def ask(self, trustee: Trustee, path: str, body: bytes) -> bytes:
+        self._reach(trustee)
+        called, now = self.town.trustee(trustee.index), self.town.log.now
+        match path:
+            case "changes":
+                return called.propose(body, now=now)
+            case "ceremonies":
+                return called.take_part(body, now=now, entropy=os.urandom)
+            case "revocations":
+                called.take_revocation(body, now=now)
+            case "ended-changes":
+                called.end_change(body, now=now)
+            case "recovery-pieces":
+                return called.cut_pieces(body, now=now)
+            case "recovery-sums":
+                return called.add_up(body, now=now)
+            case "recovery-shares":
+                return called.take_shares(body, now=now, entropy=os.urandom)
+            case _:
+                raise AssertionError(path)
+        return b""
+
     def _reach(self, trustee: Trustee) -> None:
         if trustee.index in self.down:
             raise Unavailable("trustee.unreachable", "the trustee did not answer")

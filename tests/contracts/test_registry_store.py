@@ -12,7 +12,16 @@ from diptych.adapters.storage.registry import open_registry_store
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
 from diptych.roles.registry.fakes import MemoryRegistryStore
-from diptych.roles.registry.model import Delivery, Hits, Message, QueuedAct, StoredRecord, StoredRequest
+from diptych.roles.registry.model import (
+    Announcement,
+    Delivery,
+    Hits,
+    Message,
+    QueuedAct,
+    StoredChange,
+    StoredRecord,
+    StoredRequest,
+)
 from diptych.roles.registry.ports import RegistryStore
 from tests.registry_world import World
 
@@ -167,3 +176,52 @@ def test_the_trustee_set_is_kept_as_it_was_signed(store: RegistryStore) -> None:
     with store.transaction() as state:
         assert state.trustee_set() == world.trustee_set
         assert state.signed_trustee_set() == (b"signed", b"a" * 16)
+
+
+def test_a_change_is_kept_with_its_keys_and_channels_until_it_ends(store: RegistryStore) -> None:
+    with store.transaction() as state:
+        assert state.change() is None
+        state.save_change(StoredChange(b"c" * 32, b"signed"))
+        state.save_channel("identity", b"begun")
+        state.save_channel("identity", b"channel")
+        state.save_change(StoredChange(b"c" * 32, b"signed", (b"second", b"first")))
+    with store.transaction() as state:
+        assert state.change() == StoredChange(b"c" * 32, b"signed", (b"second", b"first"))
+        assert state.channel("identity") == b"channel"
+        assert state.channel("other") is None
+        state.end_change()
+    with store.transaction() as state:
+        assert state.change() is None
+        assert state.channel("identity") is None
+
+
+def test_what_was_announced_is_there_for_those_to_come_once_and_in_order(store: RegistryStore) -> None:
+    first, second = (Announcement(bytes([at]) * 16, Message.OFFICER, b"news") for at in (9, 1))
+    with store.transaction() as state:
+        for one in (first, second, first):
+            state.announce(one)
+    with store.transaction() as state:
+        assert state.announcements() == (first, second)
+
+
+def test_takers_are_of_one_version(store: RegistryStore) -> None:
+    with store.transaction() as state:
+        for index in (6, 7, 6):
+            state.save_taker(b"i" * 16, b"1" * 32, index)
+        state.save_taker(b"o" * 16, b"1" * 32, 6)
+        assert set(state.takers(b"i" * 16, b"1" * 32)) == {6, 7}
+        state.save_taker(b"i" * 16, b"2" * 32, 7)
+    with store.transaction() as state:
+        assert set(state.takers(b"i" * 16, b"1" * 32)) == set()
+        assert set(state.takers(b"i" * 16, b"2" * 32)) == {7}
+        assert set(state.takers(b"o" * 16, b"1" * 32)) == {6}
+
+
+def test_records_are_read_in_portions_without_those_that_were_erased(store: RegistryStore) -> None:
+    ids = [bytes([at]) * 16 for at in (1, 5, 7, 200)]
+    with store.transaction() as state:
+        for record_id in reversed(ids):
+            state.save_record(replace(record(), record_id=record_id, is_erased=record_id == ids[1]))
+    assert [one.record_id for one in store.records_after(b"", most=2)] == [ids[0], ids[2]]
+    assert [one.record_id for one in store.records_after(ids[2], most=2)] == [ids[3]]
+    assert list(store.records_after(ids[3], most=2)) == []

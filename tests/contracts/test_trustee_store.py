@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from diptych.protocols.opening.decision import Deferral
 from diptych.protocols.opening.holding import Counted, KeptAnswer, Review, Reviewed
 from diptych.roles.trustee.fakes import MemoryMonthKeys, MemoryTrusteeStore
 from diptych.roles.trustee.model import (
+    Consent,
     SealedSecrets,
     StoredCeremony,
+    StoredChange,
     StoredDeposit,
     StoredPrekey,
     StoredRecord,
@@ -224,3 +227,37 @@ def test_a_months_key_is_the_same_until_it_is_destroyed_and_never_made_again(key
     assert made.period not in keys.periods()
     with pytest.raises(Refused, match=r"retention\.expired"):
         keys.current("identity-15y", NOW.date())
+
+
+def test_changes_are_kept_until_they_are_over_or_their_time_is(store: TrusteeStore) -> None:
+    proposed = StoredChange(b"c" * 32, b"signed", Consent.PENDING, LATER)
+    agreed = replace(
+        proposed, consent=Consent.AGREED, seed=Secret(b"s" * 32), recipient=Secret(b"seeds"), answer=b"key"
+    )
+    other = StoredChange(b"o" * 32, b"other", Consent.REFUSED, NOW)
+    with store.transaction() as state:
+        state.save_change(proposed)
+        state.save_change(other)
+        assert state.changes() == (other, proposed)
+        state.save_change(agreed)
+    with store.transaction() as state:
+        assert state.change(b"c" * 32) == agreed
+    store.forget_expired(NOW)
+    with store.transaction() as state:
+        assert state.changes() == (agreed,)
+        state.drop_change(b"c" * 32)
+        state.drop_change(b"c" * 32)
+        assert state.change(b"c" * 32) is None
+
+
+def test_a_newcomers_envelope_stays_with_its_record_and_records_with_a_mask_are_counted(store: TrusteeStore) -> None:
+    taken = StoredRecord(replace(version(), envelope=b"masked"))
+    with store.transaction() as state:
+        state.save_record(taken)
+        state.save_record(StoredRecord(version(1, b"erased"), is_erased=True))
+    with store.transaction() as state:
+        assert state.record(version().version.record_id) == taken
+        assert state.record_count() == 1
+        state.save_record(StoredRecord(version(2)))
+    with store.transaction() as state:
+        assert state.record(version().version.record_id) == StoredRecord(version(2))

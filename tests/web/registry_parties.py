@@ -6,7 +6,8 @@ hand, and whoever tests carries it over HTTP.
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -21,6 +22,7 @@ from diptych.crypto.signing import fingerprint, generate_signer
 from diptych.errors import DiptychError
 from diptych.formats.civil_status.model import BirthDate, CivilStatus
 from diptych.formats.mandate.officer import OFFICER_REVOCATION, OfficerRevocation
+from diptych.formats.mandate.trustee_set import Trustee as SetTrustee
 from diptych.formats.record.sealed import SEALED_RECORD
 from diptych.formats.tlog.kept_checkpoint import KeptCheckpoint
 from diptych.formats.tlog.label import ChainElement
@@ -28,16 +30,19 @@ from diptych.private import Personal
 from diptych.protocols.ceremony.channel import Channel
 from diptych.protocols.ceremony.statements import CEREMONY_CALL
 from diptych.protocols.certifying.standing import TrusteeSetNews, parse_trustee_set_news
-from diptych.protocols.lookup.decision import LookupPolicy
-from diptych.protocols.opening.policy import HolderPolicy
+from diptych.protocols.replacing.change import CHANGE_KEY, TRUSTEE_CHANGE
+from diptych.protocols.replacing.conducting import Recovery
 from diptych.roles.officer.counter import Enrolled, Found, Reason
 from diptych.roles.officer.workstation import Workstation
+from diptych.roles.registry import changing
 from diptych.roles.registry.publishing import disclose_due
 from diptych.roles.registry.service import Registry as RegistryRole
 from diptych.roles.trustee.service import Trustee as TrusteeRole
 from diptych.web.registry.server import build_server as build_registry
 from diptych.web.trustee.server import build_server as build_trustee
-from tests.officer_town import CalledRegistry, OfficerTown, starting_at
+from tests.changing_town import ChangingTown
+from tests.officer_town import CalledRegistry, starting_at
+from tests.registry_town import CalledTrustees
 from tests.registry_world import COURT_BASIS, MARIE, OWN_BASIS, content_of
 
 AT_REGISTRY = {
@@ -58,10 +63,14 @@ AT_TRUSTEE = {
     "take_officer": "officers",
     "take_attestation": "attestations",
     "disclose": "disclosures",
+    "propose": "changes",
+    "end_change": "ended-changes",
+    "cut_pieces": "recovery-pieces",
+    "add_up": "recovery-sums",
+    "take_shares": "recovery-shares",
 }
 TESTED = 1
 """Which trustee is served."""
-MANY = 10**6
 
 
 class Taken(Exception):
@@ -106,7 +115,20 @@ class Line(CalledRegistry):
         return super().send(path, body)
 
 
-class SealedTown(OfficerTown):
+class Unended(Exception):
+    """A change of the trustee set that is public, and that nobody was told the end of."""
+
+
+class UnendedTrustees(CalledTrustees):
+    """Trustees who are not told that a change is over."""
+
+    def ask(self, trustee: SetTrustee, path: str, body: bytes) -> bytes:
+        if path == "ended-changes":
+            raise Unended
+        return super().ask(trustee, path, body)
+
+
+class SealedTown(ChangingTown):
     """A town where one message to the party under test can be taken. Nobody's quota ends a story."""
 
     def __init__(self, tested: Role) -> None:
@@ -116,10 +138,6 @@ class SealedTown(OfficerTown):
         self.enrolled: list[Enrolled] = []
         self.erased: list[bytes] = []
         super().__init__()
-        self.lookup_policy = LookupPolicy(frozenset({"enrolment"}), officer_quota=MANY, agency_quota=MANY)
-
-    def policy(self) -> HolderPolicy:
-        return replace(super().policy(), officer_quota=MANY, agency_quota=MANY)
 
     def message(self, path: str) -> bytes | None:
         """What somebody would say there now; None where the scene ended in another way."""
@@ -204,9 +222,8 @@ class SealedTown(OfficerTown):
 
     def _erasure_orders(self) -> None:
         if not self.erased:
-            wanted, self.wanted = self.wanted, None
-            self._erasures()
-            self.wanted = wanted
+            with self._unheard():
+                self._erasures()
         self._erase(random.choice(self.erased))
 
     def _officers(self) -> None:
@@ -233,17 +250,77 @@ class SealedTown(OfficerTown):
 
     def _disclosures(self) -> None:
         record = self._record()
-        wanted, self.wanted = self.wanted, None
+        with self._unheard():
+            self._open_for_the_court(record)
+        disclose_due(self.registry, now=self.log.now, entropy=os.urandom)
+        self.deliver()
+
+    def _open_for_the_court(self, record: bytes) -> None:
+        """Opened today, and told tomorrow, which it then is."""
         sealed = SEALED_RECORD.parse(self.registry_record(record)).unverified
         order = self.court_order(sealed, disclose_on=self.log.now.date() + timedelta(days=1))
         reason = Reason(COURT_BASIS, "an inquiry", "2026-4711", order.encode())
         self.workstation.open(record, reason, now=self.log.now, entropy=starting_at(TESTED))
         self.log.now += timedelta(days=1)
-        self.wanted = wanted
-        disclose_due(self.registry, now=self.log.now, entropy=os.urandom)
-        self.deliver()
+
+    def _changes(self) -> None:
+        with self._unheard():
+            self._agreed_change()
+        self.carry_out()
+
+    def _ended_changes(self) -> None:
+        with self._unheard():
+            self._change_to_be_ended()
+        self.carry_out()
+
+    def _recovery_pieces(self) -> None:
+        self._recover(5, helpers=(TESTED, 2, 3))
+
+    _recovery_sums = _recovery_pieces
+
+    def _recovery_shares(self) -> None:
+        self._recover(TESTED, helpers=(2, 3, 4))
+
+    def _recover(self, target: int, *, helpers: Sequence[int]) -> None:
+        with self._unheard():
+            self._change_to_be_ended()
+            record = SEALED_RECORD.parse(self.registry_record(self._record()))
+        with self.registry_store.transaction() as state:
+            stored = state.change()
+        assert stored is not None
+        change, by_index = TRUSTEE_CHANGE.parse(stored.encoded), {one.index: one for one in self.set_now.trustees}
+        Recovery(
+            change.unverified,
+            change.digest,
+            tuple(CHANGE_KEY.parse(key) for key in stored.keys),
+            target,
+            self.agency,
+            lambda to, path, body: self.called_trustees.ask(by_index[to], path, body),
+            lambda: self.log.now,
+        ).take([record], helpers=helpers, taken=lambda records: None)
 
     # Those who are in them
+
+    @contextmanager
+    def _unheard(self) -> Iterator[None]:
+        """What has to happen first: nothing of it is taken."""
+        wanted, self.wanted = self.wanted, None
+        yield
+        self.wanted = wanted
+
+    def _agreed_change(self) -> None:
+        """A new one, to which everyone agreed."""
+        if changing.under_way(self.registry) is not None:
+            self.carry_out()
+        self.begin({})
+        self.propose()
+        self.agree()
+
+    def _change_to_be_ended(self) -> None:
+        """A change whose trustee set is public, and whose secrets are there still."""
+        self._agreed_change()
+        with suppress(Unended):
+            self.carry_out(UnendedTrustees(self))
 
     def registry_record(self, record_id: bytes) -> bytes:
         with self.registry_store.transaction() as state:
@@ -253,9 +330,8 @@ class SealedTown(OfficerTown):
 
     def _record(self) -> bytes:
         if not self.enrolled:
-            wanted, self.wanted = self.wanted, None
-            self._enrolments()
-            self.wanted = wanted
+            with self._unheard():
+                self._enrolments()
         return random.choice(self.enrolled).record_id
 
     def _somebody(self) -> CivilStatus:

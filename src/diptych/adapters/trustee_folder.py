@@ -27,6 +27,7 @@ from diptych.private import Secret
 from diptych.protocols.lookup import policy_file as lookup_policy
 from diptych.protocols.oauth.url import parse_url
 from diptych.protocols.opening import policy_file as opening_policy
+from diptych.roles.trustee import odds
 from diptych.roles.trustee.service import TrusteePolicy
 
 DATABASE = "trustee.db"
@@ -70,6 +71,10 @@ DEFAULT_POLICY = (
 legal_bases = ["enrolment", "reissue", "correction", "citizen_request"]
 officer_a_day = 200
 agency_a_day = 20000
+
+[quorum]                        # what the odds in `diptych trustee status` assume
+loss_percent_a_year = 5         # of a hundred trustees, how many are lost for good in a year
+days_to_replace = 30            # how long it takes, at most, to replace one
 """
 )
 
@@ -149,13 +154,14 @@ def read_policy(folder: Path) -> TrusteePolicy:
         for name in (AUDITORS, COURTS)
     )
     table = parse_table(_read(folder / POLICY))
-    only(table, (*opening_policy.MEMBERS, *lookup_policy.MEMBERS), POLICY)
+    only(table, (*opening_policy.MEMBERS, *lookup_policy.MEMBERS, *odds.MEMBERS), POLICY)
     holder = opening_policy.read_holder_policy(table, log=parse_policy(_read(folder / LOG_POLICY)), courts=courts)
     return TrusteePolicy(
         holder,
         lookup_policy.read_lookup_policies(table, waiting_time=holder.waiting_time),
         file.read_public_key(folder / AGENCY),
         {fingerprint(key): key for key in auditors.values()},
+        odds.read_risk(table),
     )
 
 

@@ -1,6 +1,6 @@
 """The registry, built from its folder: founding it with its trustees, certifying officers, and its server."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.trustees import HttpTrustees
     from diptych.formats.mandate.officer import Role
     from diptych.formats.mandate.trustee_set import TrusteeSet
+    from diptych.roles.registry.changing import Changed
     from diptych.roles.registry.revoking import Revoked
     from diptych.roles.registry.service import Registry
 
@@ -101,9 +102,10 @@ class RegistryRoom:
                 progress(f"Key ceremony of {len(known)} trustees for {purpose}, of whom any {threshold} can answer.")
                 conducted = conduct(
                     Channel(CEREMONY_CALL.sign(call, signer=agency)),
-                    ask=lambda index, channel: trustees.take_part(known[index - 1].url, channel),
+                    ask=lambda index, channel: trustees.ask_at(known[index - 1].url, "ceremonies", channel),
                     agency=agency,
                     now=lambda: datetime.now(UTC),
+                    keep=lambda channel: None,  # a ceremony that founds a registry begins anew
                 )
                 for index, fault in {**conducted.silent, **conducted.outcome.faults}.items():
                     progress(f"{known[index - 1].name}: {fault}")
@@ -126,6 +128,53 @@ class RegistryRoom:
                 registry, trustees, most=DELIVERIES_AT_ONCE, notice=lambda name, check: progress(f"{name}: {check}")
             )
         return made
+
+    def change_trustees(
+        self,
+        folder: Path,
+        newcomers: "Mapping[str, Path] | None",
+        *,
+        goes_on: bool,
+        progress: Callable[[str], None],
+    ) -> "Changed":
+        """Replace trustees, by name or index, by those of these cards; none: refresh the lookup keys."""
+        import os
+        from datetime import UTC, datetime
+
+        from diptych.adapters import registry_folder, trustee_folder
+        from diptych.formats.mandate.trustee_set import Trustee
+        from diptych.roles.registry import changing
+
+        settings = read_registry(folder)
+        agency = registry_folder.read_signer(folder, settings.agency_key, token_access())
+        with _opened(folder) as (registry, trustees):
+            if newcomers is not None and not (goes_on and changing.under_way(registry) is not None):
+                coming: dict[int, Trustee] = {}
+                for lost, card in newcomers.items():
+                    known = trustee_folder.parse_card(card.read_bytes())
+                    index = changing.index_of(registry, lost)
+                    coming[index] = Trustee(index, known.name, known.url, known.signer, known.recipient)
+                changing.begin(registry, coming, agency=agency, now=datetime.now(UTC), entropy=os.urandom)
+            return changing.carry_out(
+                registry,
+                trustees,
+                agency=agency,
+                clock=lambda: datetime.now(UTC),
+                entropy=os.urandom,
+                said=progress,
+            )
+
+    def abandon_change(self, folder: Path, progress: Callable[[str], None]) -> None:
+        """Give up a change of the trustee set that is not public yet."""
+        from datetime import UTC, datetime
+
+        from diptych.adapters import registry_folder
+        from diptych.roles.registry import changing
+
+        settings = read_registry(folder)
+        agency = registry_folder.read_signer(folder, settings.agency_key, token_access())
+        with _opened(folder) as (registry, trustees):
+            changing.abandon(registry, trustees, agency=agency, clock=lambda: datetime.now(UTC), said=progress)
 
     def certify_officer(
         self,

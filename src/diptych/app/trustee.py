@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from diptych.adapters.month_keys import MonthKeyFolder
     from diptych.adapters.trustee_folder import TrusteeCard
     from diptych.protocols.opening.holding import Review, Reviewed
-    from diptych.roles.trustee.service import Trustee, TrusteePolicy
+    from diptych.roles.trustee.changes import Proposed
+    from diptych.roles.trustee.model import Consent
+    from diptych.roles.trustee.service import QuorumStanding, Trustee, TrusteePolicy
 
 SWEEP_SECONDS = 60.0
 
@@ -74,6 +76,20 @@ class TrusteeRoom:
 
         with _opened(folder) as trustee:
             return trustee.review(request, review, now=datetime.now(UTC), entropy=os.urandom)
+
+    def trustee_standing(self, folder: Path) -> "QuorumStanding | None":
+        with _opened(folder) as trustee:
+            return trustee.standing()
+
+    def trustee_changes(self, folder: Path) -> "Sequence[Proposed]":
+        with _opened(folder) as trustee:
+            return trustee.changes()
+
+    def decide_change(self, folder: Path, change: bytes, consent: "Consent") -> "Proposed":
+        import os
+
+        with _opened(folder) as trustee:
+            return trustee.decide_change(change, consent, entropy=os.urandom)
 
     def trustee_months(self, folder: Path) -> Sequence[str]:
         return _months(folder).periods()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from diptych.cli.registry_changing import refresh, replace_trustee
 from diptych.cli.registry_revoking import revoke
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, emit, progress
@@ -119,3 +120,5 @@ def certify(
 
 
 registry.command()(revoke)
+registry.command("replace")(replace_trustee)
+registry.command()(refresh)

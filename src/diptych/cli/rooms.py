@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from diptych.roles.issuer.status_model import ListCount
     from diptych.roles.officer.service import Officer
     from diptych.roles.officer.workstation import Workstation
+    from diptych.roles.registry.changing import Changed
     from diptych.roles.registry.revoking import Revoked
-    from diptych.roles.trustee.service import TrusteePolicy
+    from diptych.roles.trustee.changes import Proposed
+    from diptych.roles.trustee.model import Consent
+    from diptych.roles.trustee.service import QuorumStanding, TrusteePolicy
     from diptych.roles.verifier.model import Verdict
     from diptych.roles.verifier.policy import Policy
     from diptych.roles.wallet.backup import Backup
@@ -266,6 +269,18 @@ class Rooms(Protocol):
         """A person's word on a request. `Refused` for one that does not wait."""
         ...
 
+    def trustee_standing(self, folder: Path) -> "QuorumStanding | None":
+        """How the quorum stands that the trustee of a folder is of, and the odds of losing it."""
+        ...
+
+    def trustee_changes(self, folder: Path) -> "Sequence[Proposed]":
+        """The changes of the trustee set that are proposed or agreed to, and not over."""
+        ...
+
+    def decide_change(self, folder: Path, change: bytes, consent: "Consent") -> "Proposed":
+        """A person's word on a change. `Refused` for one that was not proposed."""
+        ...
+
     def trustee_months(self, folder: Path) -> Sequence[str]:
         """The months of a trustee whose keys are there: retention class, dot, YYYY-MM."""
         ...
@@ -296,6 +311,25 @@ class Rooms(Protocol):
         self, folder: Path, cards: Sequence[Path], *, threshold: int, spares: int, progress: Callable[[str], None]
     ) -> "TrusteeSet":
         """Conduct the key ceremonies with the trustees of these cards, and publish the first trustee set."""
+        ...
+
+    def change_trustees(
+        self,
+        folder: Path,
+        newcomers: "Mapping[str, Path] | None",
+        *,
+        goes_on: bool,
+        progress: Callable[[str], None],
+    ) -> "Changed":
+        """Begin a change of the trustee set and carry it out as far as it goes; None: go on with the one under way.
+
+        `newcomers`: the card of each, by the name or index of whom it replaces; none: the lookup keys are refreshed.
+        With `goes_on` a change that is under way goes on, else `Conflict`. `Unavailable` while somebody has to agree.
+        """
+        ...
+
+    def abandon_change(self, folder: Path, progress: Callable[[str], None]) -> None:
+        """Give up the change that is under way. `Conflict` once its set is public."""
         ...
 
     def certify_officer(

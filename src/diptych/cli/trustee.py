@@ -9,17 +9,21 @@ import typer
 
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import EXIT_DOES_NOT_HOLD, AsJson, emit, progress
+from diptych.cli.trustee_changing import agree_to_refresh, agree_to_replacement, shown_change
 from diptych.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from diptych.protocols.opening.holding import Reviewed
-    from diptych.roles.trustee.service import TrusteePolicy
+    from diptych.roles.trustee.service import QuorumStanding, TrusteePolicy
 
 trustee = typer.Typer(name="trustee", help="Keep a share of every record's key.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The trustee's folder.", show_default=False)]
+
+trustee.command("replace")(agree_to_replacement)
+trustee.command("refresh")(agree_to_refresh)
 
 
 @trustee.command()
@@ -71,12 +75,15 @@ def policy(context: typer.Context, folder: Folder, as_json: AsJson = False) -> N
 
 @trustee.command()
 def status(context: typer.Context, folder: Folder, as_json: AsJson = False) -> None:
-    """Show this trustee's place in the trustee set, and how much waits for a person."""
+    """Show this trustee's place in the trustee set, what waits for a person, and the odds of losing the quorum."""
     rooms: Rooms = context.obj
     about = json.loads(rooms.trustee_about(folder))
     shown = {name: about[name] for name in ("name", "epoch", "index")}
     shown["waiting"] = len(rooms.trustee_reviews(folder))
-    emit(shown, as_json=as_json, prose=lambda: typer.echo(_lines(shown)))
+    shown["changes"] = [shown_change(one) for one in rooms.trustee_changes(folder)]
+    shown["quorum"] = _quorum(rooms.trustee_standing(folder))
+    spoken = {**shown, "changes": len(shown["changes"])}
+    emit(shown, as_json=as_json, prose=lambda: typer.echo(_lines(spoken)))
 
 
 @trustee.command()
@@ -153,6 +160,29 @@ def expire(
     )
 
 
+def _quorum(found: "QuorumStanding | None") -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "trustees": found.trustees,
+        "threshold": found.threshold,
+        "spares": found.spares,
+        "records": found.records,
+        "odds_of_loss_a_year_at_most": _odds(found.odds.year_at_most),
+        "odds_of_loss_until_replaced": {
+            f"{gone} gone": _odds(odds) for gone, odds in found.odds.until_replaced.items()
+        },
+        "assumed": {
+            "loss_percent_a_year": found.risk.loss_percent_a_year,
+            "days_to_replace": found.risk.days_to_replace,
+        },
+    }
+
+
+def _odds(odds: float) -> float:
+    return float(f"{odds:.2g}")
+
+
 def _policy(found: "TrusteePolicy") -> dict[str, object]:
     holder = found.holder
     return {
@@ -182,6 +212,10 @@ def _policy(found: "TrusteePolicy") -> dict[str, object]:
                 "agency_a_day": lookup.agency_quota,
             }
             for purpose, lookup in found.lookups.items()
+        },
+        "quorum": {
+            "loss_percent_a_year": found.risk.loss_percent_a_year,
+            "days_to_replace": found.risk.days_to_replace,
         },
     }
 

@@ -20,7 +20,7 @@ from diptych.roles.registry.model import Message
 
 MEDIA_TYPE = "application/vnd.diptych.trustee+cbor"
 SECONDS = 10.0
-CEREMONY_SECONDS = 60.0
+LONG_SECONDS = 60.0
 MAX_ERROR_BYTES = 4096
 
 
@@ -47,10 +47,13 @@ class HttpTrustees:
         if status != 204:
             raise said_error(status, content)
 
-    def take_part(self, url: str, channel: bytes) -> bytes:
-        """What the trustee at `url` has said in a key ceremony, after this channel."""
-        status, content = self._send("POST", url, "ceremonies", channel, seconds=CEREMONY_SECONDS)
-        if status != 200:
+    def ask(self, trustee: Trustee, path: str, body: bytes) -> bytes:
+        return self.ask_at(trustee.url, path, body)
+
+    def ask_at(self, url: str, path: str, body: bytes) -> bytes:
+        """`ask`, of a trustee that has no place in a set yet."""
+        status, content = self._send("POST", url, path, body, seconds=LONG_SECONDS)
+        if status not in (200, 204):
             raise said_error(status, content)
         return content
 

@@ -36,7 +36,16 @@ from diptych.adapters.storage.holder import (
 from diptych.formats.mandate.trustee_set import TrusteeSet, parse_trustee_set
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
-from diptych.roles.registry.model import Delivery, Hits, Message, QueuedAct, StoredRecord, StoredRequest
+from diptych.roles.registry.model import (
+    Announcement,
+    Delivery,
+    Hits,
+    Message,
+    QueuedAct,
+    StoredChange,
+    StoredRecord,
+    StoredRequest,
+)
 
 ROLE = "registry"
 KEPT_CONNECTIONS = 4
@@ -123,6 +132,45 @@ _TRUSTEE_SET = table_of(
     encoded=BYTES,
     act_id=BYTES,
 )
+_ANNOUNCEMENTS = table_of(
+    _METADATA,
+    "announcements",
+    1,
+    position=SMALL,
+    act_id=BYTES,
+    message=TEXT,
+    content=BYTES,
+)
+_CHANGE = table_of(
+    _METADATA,
+    "change",
+    1,
+    id=SMALL,
+    digest=BYTES,
+    encoded=BYTES,
+)
+_CHANGE_KEYS = table_of(
+    _METADATA,
+    "change_keys",
+    1,
+    position=SMALL,
+    statement=BYTES,
+)
+_CHANNELS = table_of(
+    _METADATA,
+    "channels",
+    1,
+    purpose=TEXT,
+    channel=BYTES,
+)
+_TAKERS = table_of(
+    _METADATA,
+    "takers",
+    3,
+    record_id=BYTES,
+    record_hash=BYTES,
+    index=SMALL,
+)
 
 
 def open_registry_store(location: Location) -> "DatabaseRegistryStore":
@@ -164,6 +212,16 @@ class DatabaseRegistryStore:
             rows = connection.execute(query).all()
         return tuple(Delivery(row.act_id, row.holder, Message(row.message), row.content) for row in rows)
 
+    def records_after(self, record_id: bytes, *, most: int) -> Sequence[StoredRecord]:
+        query = (
+            sa.select(_RECORDS)
+            .where(_RECORDS.c.record_id > record_id, _RECORDS.c.is_erased == sa.false())
+            .order_by(_RECORDS.c.record_id)
+            .limit(most)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(_record(row) for row in connection.execute(query))
+
     def sealed_act(self, label: bytes) -> bytes | None:
         query = sa.select(_ACTS.c.sealed).where(_ACTS.c.label == label, _ACTS.c.sealed.is_not(None))
         with transaction(self._engine) as connection:
@@ -188,19 +246,7 @@ class _Transaction(DatabaseHolder):
 
     def record(self, record_id: bytes) -> StoredRecord | None:
         row = self.row(_RECORDS, record_id=record_id)
-        if row is None:
-            return None
-        return StoredRecord(
-            row.record_id,
-            row.number,
-            row.record_hash,
-            row.encoded,
-            row.document_type,
-            row.act_id,
-            ChainElement(Secret(row.next_element), row.next_counter),
-            ChainElement(Secret(row.seen_element), row.seen_counter),
-            is_erased=bool(row.is_erased),
-        )
+        return None if row is None else _record(row)
 
     def save_record(self, record: StoredRecord) -> None:
         values = {
@@ -310,8 +356,69 @@ class _Transaction(DatabaseHolder):
         row = self._connection.execute(sa.select(_TRUSTEE_SET)).first()
         return None if row is None else (row.encoded, row.act_id)
 
+    def announce(self, announcement: Announcement) -> None:
+        values = {
+            "act_id": announcement.act_id,
+            "message": announcement.message.value,
+            "content": announcement.content,
+        }
+        insert_unless_there(self._connection, _ANNOUNCEMENTS, values)
 
-def _act(row: "Row[Any]") -> QueuedAct:  # Any: rows have the columns' types
+    def announcements(self) -> Sequence[Announcement]:
+        rows = self._connection.execute(sa.select(_ANNOUNCEMENTS).order_by(_ANNOUNCEMENTS.c.position)).all()
+        return tuple(Announcement(row.act_id, Message(row.message), row.content) for row in rows)
+
+    def change(self) -> StoredChange | None:
+        row = self._connection.execute(sa.select(_CHANGE)).first()
+        if row is None:
+            return None
+        keys = self._connection.execute(sa.select(_CHANGE_KEYS.c.statement).order_by(_CHANGE_KEYS.c.position)).scalars()
+        return StoredChange(row.digest, row.encoded, tuple(keys))
+
+    def save_change(self, change: StoredChange) -> None:
+        self.replace(_CHANGE, {"id": 1}, {"digest": change.digest, "encoded": change.encoded})
+        self._connection.execute(sa.delete(_CHANGE_KEYS))
+        for position, key in enumerate(change.keys):
+            self._connection.execute(sa.insert(_CHANGE_KEYS).values(position=position, statement=key))
+
+    def end_change(self) -> None:
+        for table in (_CHANGE, _CHANGE_KEYS, _CHANNELS):
+            self._connection.execute(sa.delete(table))
+
+    def channel(self, purpose: str) -> bytes | None:
+        row = self.row(_CHANNELS, purpose=purpose)
+        return None if row is None else row.channel
+
+    def save_channel(self, purpose: str, channel: bytes) -> None:
+        self.replace(_CHANNELS, {"purpose": purpose}, {"channel": channel})
+
+    def takers(self, record_id: bytes, record_hash: bytes) -> Collection[int]:
+        own = sa.and_(_TAKERS.c.record_id == record_id, _TAKERS.c.record_hash == record_hash)
+        return set(self._connection.execute(sa.select(_TAKERS.c.index).where(own)).scalars())
+
+    def save_taker(self, record_id: bytes, record_hash: bytes, index: int) -> None:
+        older = sa.and_(_TAKERS.c.record_id == record_id, _TAKERS.c.record_hash != record_hash)
+        self._connection.execute(sa.delete(_TAKERS).where(older))
+        insert_unless_there(
+            self._connection, _TAKERS, {"record_id": record_id, "record_hash": record_hash, "index": index}
+        )
+
+
+def _record(row: "Row[Any]") -> StoredRecord:  # Any: rows have the columns' types
+    return StoredRecord(
+        row.record_id,
+        row.number,
+        row.record_hash,
+        row.encoded,
+        row.document_type,
+        row.act_id,
+        ChainElement(Secret(row.next_element), row.next_counter),
+        ChainElement(Secret(row.seen_element), row.seen_counter),
+        is_erased=bool(row.is_erased),
+    )
+
+
+def _act(row: "Row[Any]") -> QueuedAct:
     return QueuedAct(
         row.act_id,
         row.record_id,

@@ -6,6 +6,7 @@ nothing without the key of its month, which lies elsewhere. What may follow what
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +35,10 @@ from diptych.private import Secret
 from diptych.protocols.depositing.deposit import RecordVersion
 from diptych.protocols.opening.holding import KeptAnswer, Reviewed
 from diptych.roles.trustee.model import (
+    Consent,
     SealedSecrets,
     StoredCeremony,
+    StoredChange,
     StoredDeposit,
     StoredPrekey,
     StoredRecord,
@@ -90,6 +93,7 @@ _RECORDS = table_of(
     period=TEXT,
     sealed=BYTES,
     is_erased=SWITCH,
+    envelope=BYTES,
 )
 _ACKNOWLEDGEMENTS = table_of(
     _METADATA,
@@ -148,6 +152,18 @@ _ENDED = table_of(
     call=BYTES,
     said=BYTES,
 )
+_CHANGES = table_of(
+    _METADATA,
+    "changes",
+    1,
+    digest=BYTES,
+    encoded=BYTES,
+    consent=TEXT,
+    ends_at=NUMBER,
+    seed=BYTES,
+    recipient=BYTES,
+    answer=BYTES,
+)
 
 
 def open_trustee_store(location: Location) -> "DatabaseTrusteeStore":
@@ -179,7 +195,7 @@ class DatabaseTrusteeStore:
     def forget_expired(self, now: datetime) -> None:
         with transaction(self._engine) as connection:
             hold(connection, "trustee")
-            for column in (_PREKEYS.c.expires, _DEPOSITS.c.expires_at, _NONCES.c.expires_at):
+            for column in (_PREKEYS.c.expires, _DEPOSITS.c.expires_at, _NONCES.c.expires_at, _CHANGES.c.ends_at):
                 if connection.execute(sa.delete(column.table).where(column <= seconds(now))).rowcount:
                     leave_nothing(connection)
             forget_answers(connection, now)
@@ -245,7 +261,7 @@ class _Transaction(DatabaseHolder):
         row = self.row(_RECORDS, record_id=record_id)
         if row is None:
             return None
-        return StoredRecord(_held(row), is_erased=bool(row.is_erased))
+        return StoredRecord(replace(_held(row), envelope=row.envelope), is_erased=bool(row.is_erased))
 
     def save_record(self, record: StoredRecord) -> None:
         leave_nothing(self._connection)  # of the mask in whose place it comes
@@ -253,6 +269,7 @@ class _Transaction(DatabaseHolder):
             "record_hash": record.held.version.record_hash,
             **_held_values(record.held),
             "is_erased": record.is_erased,
+            "envelope": record.held.envelope,
         }
         self.replace(_RECORDS, {"record_id": record.held.version.record_id}, values)
 
@@ -313,6 +330,34 @@ class _Transaction(DatabaseHolder):
         row = self.row(_ENDED, call=call)
         return None if row is None else row.said
 
+    def change(self, digest: bytes) -> StoredChange | None:
+        row = self.row(_CHANGES, digest=digest)
+        return None if row is None else _change(row)
+
+    def changes(self) -> Sequence[StoredChange]:
+        query = sa.select(_CHANGES).order_by(_CHANGES.c.ends_at, _CHANGES.c.digest)
+        return tuple(_change(row) for row in self._connection.execute(query).all())
+
+    def save_change(self, change: StoredChange) -> None:
+        leave_nothing(self._connection)  # of the secrets of one that is refused after all
+        values = {
+            "encoded": change.encoded,
+            "consent": change.consent.value,
+            "ends_at": seconds(change.ends_at),
+            "seed": change.seed.reveal(),
+            "recipient": change.recipient.reveal(),
+            "answer": change.answer,
+        }
+        self.replace(_CHANGES, {"digest": change.digest}, values)
+
+    def drop_change(self, digest: bytes) -> None:
+        leave_nothing(self._connection)
+        self.drop(_CHANGES, digest=digest)
+
+    def record_count(self) -> int:
+        query = sa.select(sa.func.count()).select_from(_RECORDS).where(_RECORDS.c.is_erased == sa.false())
+        return int(self._connection.execute(query).scalar_one())
+
 
 def _held(row: "Row[Any]") -> StoredVersion:
     return StoredVersion(
@@ -342,3 +387,15 @@ def _prekey(row: "Row[Any] | None") -> StoredPrekey | None:
     if row is None:
         return None
     return StoredPrekey(row.prekey_id, row.officer, row.request, moment(row.expires), Secret(row.seeds), row.answer)
+
+
+def _change(row: "Row[Any]") -> StoredChange:
+    return StoredChange(
+        row.digest,
+        row.encoded,
+        Consent(row.consent),
+        moment(row.ends_at),
+        Secret(row.seed),
+        Secret(row.recipient),
+        row.answer,
+    )

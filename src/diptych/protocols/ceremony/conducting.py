@@ -26,15 +26,18 @@ class Conducted:
     silent: Mapping[int, str]
 
 
-def conduct(channel: Channel, *, ask: Ask, agency: Signer, now: Callable[[], datetime]) -> Conducted:
+def conduct(
+    channel: Channel, *, ask: Ask, agency: Signer, now: Callable[[], datetime], keep: Callable[[Channel], None]
+) -> Conducted:
     """Relay until the ceremony is over. A round in which nobody says anything more is closed without who is missing.
 
+    `keep` gets the channel before anybody is shown more of it: whoever conducts goes on from there after a crash.
     `Unavailable` "ceremony.keys" where a receiver does not even give its key: nothing can begin without it. What
     `crypto/lookup_prf` raises when no key can come of it names who is to blame.
     """
     silent: dict[int, str] = {}
     while True:
-        channel, is_new = _relay(channel, ask, silent)
+        channel, is_new = _relay(channel, ask, silent, keep)
         followed = _follow(channel, agency.public_key, now())
         if followed.is_done and not is_new:
             assert followed.outcome is not None
@@ -43,9 +46,10 @@ def conduct(channel: Channel, *, ask: Ask, agency: Signer, now: Callable[[], dat
             channel = _close(channel, followed, agency)
 
 
-def _relay(channel: Channel, ask: Ask, silent: dict[int, str]) -> tuple[Channel, bool]:
+def _relay(channel: Channel, ask: Ask, silent: dict[int, str], keep: Callable[[Channel], None]) -> tuple[Channel, bool]:
     is_new = False
     for index in channel.call.unverified.participants:
+        keep(channel)
         try:
             said = parse_said(ask(index, channel.encode()))
         except DiptychError as error:

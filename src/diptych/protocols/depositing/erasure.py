@@ -4,6 +4,7 @@ The registry gets order and statements, overwrites what it has and has every sta
 What deletion means on a disk is left to storage.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -138,17 +139,23 @@ class Erasure:
         )
 
 
-def least_deletions(trustees: TrusteeSet) -> int:
-    """n - k + 1: with so many masks gone, k are not left."""
-    return len(trustees.trustees) - trustees.threshold + 1
+def least_deletions(trustees: TrusteeSet, sealed_to: Collection[int]) -> int:
+    """With so many masks gone, k are not left: of all who ever got a share, k - 1 may keep theirs.
+
+    `sealed_to`: whom the record was sealed to. Who was replaced since, or a thief, has its mask: it deletes nothing.
+    """
+    holders = {trustee.index for trustee in trustees.trustees} | set(sealed_to)
+    return len(holders) - trustees.threshold + 1
 
 
-def verify_erasure(erasure: Erasure, *, officer_key: PublicKey, trustees: TrusteeSet, now: datetime) -> None:
+def verify_erasure(
+    erasure: Erasure, *, officer_key: PublicKey, trustees: TrusteeSet, sealed_to: Collection[int], now: datetime
+) -> None:
     """Returns once all of this holds:
 
     1. the officer signed the order;
     2. each statement is a trustee's of this set, no two are one trustee's, and it is about this order;
-    3. there are at least n - k + 1: else `Refused` "erasure.too_few".
+    3. there are at least `least_deletions`: else `Refused` "erasure.too_few".
     """
     # 1.
     ERASURE_ORDER.verify(erasure.order, officer_key, now=now)
@@ -160,8 +167,13 @@ def verify_erasure(erasure: Erasure, *, officer_key: PublicKey, trustees: Truste
             raise VerificationError("deletion.trustee", "a statement is nobody's of this trustee set, or there twice")
         verify_deletion(statement, trustee_key=key, expected_order=erasure.order, now=now)
     # 3.
-    if len(erasure.statements) < least_deletions(trustees):
-        raise Refused("erasure.too_few", f"{least_deletions(trustees)} trustees have to say that they deleted it")
+    least = least_deletions(trustees, sealed_to)
+    if least > len(trustees.trustees):
+        raise Refused(
+            "erasure.replaced", "too many trustees were replaced since it was sealed: correct it, then erase it"
+        )
+    if len(erasure.statements) < least:
+        raise Refused("erasure.too_few", f"{least} trustees have to say that they deleted it")
 
 
 def verify_deletion(

@@ -119,6 +119,24 @@ def check_sealed_to(record: SealedRecord, trustees: TrusteeSet) -> None:
         raise VerificationError("record.agency", "the record's other half is sealed to another key than the agency's")
 
 
+def check_opens_with(record: SealedRecord, trustees: TrusteeSet) -> None:
+    """`VerificationError` unless the trustees of this set have the shares of the record: each is the one that its place
+    is sealed to, or took a spare share since."""
+    quorum = record.quorum
+    if quorum.epoch == trustees.epoch:
+        check_sealed_to(record, trustees)
+        return
+    if quorum.epoch > trustees.epoch or quorum.threshold != trustees.threshold:
+        raise VerificationError("record.quorum", "the record is of a later trustee set, or has another threshold")
+    sealed_to = {slot.index: slot.trustee for slot in quorum.shares}
+    spares = {spare.index for spare in quorum.spares}
+    for trustee in trustees.trustees:
+        if trustee.index not in spares and sealed_to.get(trustee.index) != trustee.key_id:
+            raise VerificationError("record.trustees", "the record is sealed to other keys than the trustee set's")
+    if record.agency.key != trustees.agency_key_id:
+        raise VerificationError("record.agency", "the record's other half is sealed to another key than the agency's")
+
+
 def parse_enrolment(payload: bytes) -> Enrolment:
     """The enrolment in a payload, or `FormatError`."""
     officer, record, document_type, reason, chain, lookups, seen, acknowledgements = parse_payload(

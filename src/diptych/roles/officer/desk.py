@@ -17,7 +17,7 @@ from diptych.formats.tlog.policy import Policy
 from diptych.formats.tlog.shown_act import verify_shown_act
 from diptych.protocols.certifying.standing import parse_trustee_set_news
 from diptych.protocols.certifying.trustee_sets import accept_trustee_set
-from diptych.protocols.enrolling.enrolment import check_sealed_to
+from diptych.protocols.enrolling.enrolment import check_opens_with
 from diptych.protocols.enrolling.query import RECORD_QUERY, RecordQuery
 from diptych.protocols.opening.answer import AGENCY_INDEX
 from diptych.roles.officer.ports import Answers, History, RegistryLine, Slow
@@ -88,7 +88,7 @@ class Desk:
         signed = SEALED_RECORD.parse(self.registry.send("records", query.encode()))
         if signed.unverified.record_id != record_id:
             raise VerificationError("record.id", "the registry gives another record than was asked for")
-        check_sealed_to(signed.unverified, trustees)
+        check_opens_with(signed.unverified, trustees)
         return signed
 
 

@@ -131,7 +131,8 @@ def _presentation(
     size = shown.receipt.checkpoint.checkpoint.size
     kept = parse_signed_checkpoint(checkpoint).checkpoint.size if checkpoint else 0
     steps = () if kept in (0, size) else consistency(min(kept, size), max(kept, size))
-    envelope = record.agency.envelope if index == AGENCY_INDEX else record.quorum.slot_of(index).envelope
+    envelopes = {slot.index: slot.envelope for slot in record.quorum.shares}
+    envelope = record.agency.envelope if index == AGENCY_INDEX else envelopes.get(index)
     return Presentation(
         published.requested.request,
         ShownAct(shown.committed, shown.receipt, kept, steps),

@@ -76,7 +76,7 @@ class Workstation(Desk):
     def erase(self, record_id: bytes, *, legal_basis: str, case: str, now: datetime) -> Erased:
         """Let a record die: every trustee deletes its masks and says so, the registry overwrites it and has it logged.
 
-        `Refused` "erasure.too_few" below n - k + 1 statements: the registry still has it then. Of a record that was
-        erased, this asks again whoever was away: on the same order, if it was this officer's.
+        `Refused` "erasure.too_few" below `least_deletions` statements: the registry still has it then. Of a record that
+        was erased, this asks again whoever was away: on the same order, if it was this officer's.
         """
         return erasing.erase(self, record_id, legal_basis=legal_basis, case=case, now=now)

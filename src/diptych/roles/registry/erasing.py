@@ -11,11 +11,13 @@ from diptych.crypto.entropy import Entropy
 from diptych.errors import Refused
 from diptych.formats.cose.statement import UnverifiedStatement
 from diptych.formats.mandate.officer import Role
+from diptych.formats.record.sealed import SEALED_RECORD
 from diptych.formats.tlog.act import Act, Detail
 from diptych.formats.tlog.entry import ActorClass, ActType
 from diptych.private import Personal
 from diptych.protocols.depositing.erasure import Deletion, parse_erasure, verify_erasure
 from diptych.roles.registry.acts import ACT_ID_BYTES, queue, record_waiting
+from diptych.roles.registry.model import StoredRecord
 from diptych.roles.registry.service import Registry
 
 
@@ -33,7 +35,13 @@ def erase(registry: Registry, body: bytes, *, now: datetime, entropy: Entropy) -
             raise Refused("registry.record", "no such record is here")
         if record.record_hash != order.record_hash:
             raise Refused("erasure.superseded", "the order names another version than the latest")
-        verify_erasure(erasure, officer_key=officer.certificate.officer_key, trustees=trustees, now=now)
+        verify_erasure(
+            erasure,
+            officer_key=officer.certificate.officer_key,
+            trustees=trustees,
+            sealed_to=_sealed_to(record),
+            now=now,
+        )
         state.drop_tags(record.record_id)
         state.save_record(replace(record, encoded=erasure.order.encode(), is_erased=True))
         for statement in erasure.statements:
@@ -58,6 +66,13 @@ def erasure_order(registry: Registry, body: bytes, *, now: datetime) -> bytes:
         if not record.is_erased:
             raise Refused("erasure.none", "this record was not erased")
         return record.encoded
+
+
+def _sealed_to(record: StoredRecord) -> tuple[int, ...]:
+    """Whom the record was sealed to; nobody in particular once it is erased, as it was on enough statements."""
+    if record.is_erased:
+        return ()
+    return tuple(slot.index for slot in SEALED_RECORD.parse(record.encoded).unverified.quorum.shares)
 
 
 def _deletion_act(statement: UnverifiedStatement[Deletion], now: datetime) -> Act:

@@ -12,7 +12,15 @@ from typing import Literal
 from diptych.errors import Unavailable
 from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.protocols.opening.fakes import MemoryHolder
-from diptych.roles.registry.model import Delivery, Hits, QueuedAct, StoredRecord, StoredRequest
+from diptych.roles.registry.model import (
+    Announcement,
+    Delivery,
+    Hits,
+    QueuedAct,
+    StoredChange,
+    StoredRecord,
+    StoredRequest,
+)
 
 
 @dataclass
@@ -27,6 +35,10 @@ class _Tables(MemoryHolder):
     found: dict[bytes, Hits] = field(default_factory=dict)
     set: TrusteeSet | None = None
     signed_set: tuple[bytes, bytes] | None = None
+    announced: dict[bytes, Announcement] = field(default_factory=dict)
+    under_way: StoredChange | None = None
+    channels: dict[str, bytes] = field(default_factory=dict)
+    taken: dict[tuple[bytes, bytes, int], None] = field(default_factory=dict)
 
     def record(self, record_id: bytes) -> StoredRecord | None:
         return self.records.get(record_id)
@@ -84,6 +96,34 @@ class _Tables(MemoryHolder):
     def signed_trustee_set(self) -> tuple[bytes, bytes] | None:
         return self.signed_set
 
+    def announce(self, announcement: Announcement) -> None:
+        self.announced.setdefault(announcement.act_id, announcement)
+
+    def announcements(self) -> Sequence[Announcement]:
+        return tuple(self.announced.values())
+
+    def change(self) -> StoredChange | None:
+        return self.under_way
+
+    def save_change(self, change: StoredChange) -> None:
+        self.under_way = change
+
+    def end_change(self) -> None:
+        self.under_way, self.channels = None, {}
+
+    def channel(self, purpose: str) -> bytes | None:
+        return self.channels.get(purpose)
+
+    def save_channel(self, purpose: str, channel: bytes) -> None:
+        self.channels[purpose] = channel
+
+    def takers(self, record_id: bytes, record_hash: bytes) -> Collection[int]:
+        return {index for of, version, index in self.taken if (of, version) == (record_id, record_hash)}
+
+    def save_taker(self, record_id: bytes, record_hash: bytes, index: int) -> None:
+        self.taken = {key: None for key in self.taken if key[0] != record_id or key[1] == record_hash}
+        self.taken[record_id, record_hash, index] = None
+
     def forget_expired(self, now: datetime) -> None:
         self.forget_answers(now)
         self.found = {nonce: hits for nonce, hits in self.found.items() if hits.expires_at > now}
@@ -127,6 +167,10 @@ class MemoryRegistryStore:
         recorded = {act_id for act_id, act in self._tables.acts.items() if act.is_recorded}
         without_act = [one for one in self._tables.waiting if one.act_id not in self._tables.acts]
         return tuple([*without_act, *(one for one in self._tables.waiting if one.act_id in recorded)][:most])
+
+    def records_after(self, record_id: bytes, *, most: int) -> Sequence[StoredRecord]:
+        records = sorted(self._tables.records.items())
+        return tuple(record for of, record in records if of > record_id and not record.is_erased)[:most]
 
     def sealed_act(self, label: bytes) -> bytes | None:
         return next((act.sealed for act in self._tables.acts.values() if act.sealed and act.label == label), None)

@@ -79,6 +79,24 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Announcement:
+    """What every holder was told once, kept for trustees to come: a message, and the act that makes it true."""
+
+    act_id: bytes
+    message: Message
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StoredChange:
+    """A change of the trustee set that is being carried out: as it was signed, and the keys of those who agreed."""
+
+    digest: bytes
+    encoded: bytes = field(repr=False)
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
 class StoredRequest:
     """An opening request that is public, or about to be. `outcome_act` is that of its end, once it was reported."""
 

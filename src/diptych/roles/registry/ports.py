@@ -9,7 +9,16 @@ from diptych.formats.mandate.trustee_set import Trustee, TrusteeSet
 from diptych.formats.tlog.entry import Entry
 from diptych.formats.tlog.proof import LogProof
 from diptych.protocols.opening.holding import HolderTransaction
-from diptych.roles.registry.model import Delivery, Hits, Message, QueuedAct, StoredRecord, StoredRequest
+from diptych.roles.registry.model import (
+    Announcement,
+    Delivery,
+    Hits,
+    Message,
+    QueuedAct,
+    StoredChange,
+    StoredRecord,
+    StoredRequest,
+)
 
 
 class RegistryTransaction(HolderTransaction, Protocol):
@@ -83,6 +92,42 @@ class RegistryTransaction(HolderTransaction, Protocol):
         """The newest set's signed form, and the id of the act that publishes it."""
         ...
 
+    def announce(self, announcement: Announcement) -> None:
+        """Keep it for trustees to come. Twice is once."""
+        ...
+
+    def announcements(self) -> Sequence[Announcement]:
+        """Everything that was announced, oldest first."""
+        ...
+
+    def change(self) -> StoredChange | None:
+        """The change of the trustee set that is being carried out."""
+        ...
+
+    def save_change(self, change: StoredChange) -> None:
+        """Insert or replace it: there is one at most."""
+        ...
+
+    def end_change(self) -> None:
+        """Delete it, and the channels of its ceremonies."""
+        ...
+
+    def channel(self, purpose: str) -> bytes | None:
+        """The channel of the ceremony by which the change shares this purpose's key anew."""
+        ...
+
+    def save_channel(self, purpose: str, channel: bytes) -> None:
+        """Insert or replace it."""
+        ...
+
+    def takers(self, record_id: bytes, record_hash: bytes) -> Collection[int]:
+        """The indices of trustees that took a spare share of this version."""
+        ...
+
+    def save_taker(self, record_id: bytes, record_hash: bytes, index: int) -> None:
+        """One more. Those of other versions of the record are forgotten."""
+        ...
+
 
 class RegistryStore(Protocol):
     """The registry's memory."""
@@ -100,6 +145,10 @@ class RegistryStore(Protocol):
 
     def deliveries(self, *, most: int) -> Sequence[Delivery]:
         """Deliveries of recorded acts that are not delivered yet, oldest first; before them what needs no act."""
+        ...
+
+    def records_after(self, record_id: bytes, *, most: int) -> Sequence[StoredRecord]:
+        """The next records in the order of their ids, behind this one, that are not erased."""
         ...
 
     def sealed_act(self, label: bytes) -> bytes | None:
@@ -137,4 +186,8 @@ class Trustees(Protocol):
 
     def send(self, trustee: Trustee, message: Message, body: bytes) -> None:
         """Give it a message. Raises what the trustee said: `Conflict`, `Refused`, ... or `Unavailable`."""
+        ...
+
+    def ask(self, trustee: Trustee, path: str, body: bytes) -> bytes:
+        """What it answers to a body for one of its paths (docs/spec/trustee-api.md). Raises as `send` does."""
         ...

@@ -24,7 +24,7 @@ from diptych.protocols.depositing.confirmation import Confirmation
 from diptych.protocols.opening.disclosure import Disclosure
 from diptych.protocols.opening.request import OPENING_REQUEST
 from diptych.roles.registry.acts import queue, record_waiting, recorded, shown
-from diptych.roles.registry.model import Delivery, Message
+from diptych.roles.registry.model import Announcement, Delivery, Message
 from diptych.roles.registry.ports import RegistryTransaction, Trustees
 from diptych.roles.registry.service import Registry
 
@@ -53,7 +53,10 @@ def publish_officer(
 def publish_set(
     registry: Registry, trustee_set: UnverifiedStatement[TrusteeSet], *, now: datetime, entropy: Entropy
 ) -> None:
-    """Have a trustee set logged; it counts here from now on, and is kept for every trustee in it."""
+    """Have a trustee set logged; it counts here from now on, and is kept for every trustee in it.
+
+    Who is new in it is told everything that was announced before: officers, revocations, attestations.
+    """
     content = trustee_set.unverified
     act_type = ActType.KEY_CEREMONY if content.epoch == 1 else ActType.TRUSTEE_SET_CHANGED
     with registry.store.transaction() as state:
@@ -68,7 +71,10 @@ def publish_set(
             entropy=entropy,
         )
         state.save_trustee_set(content, trustee_set.encode(), act.act_id)
+        known = () if latest is None else tuple(trustee.index for trustee in latest.trustees)
         for trustee in content.trustees:
+            if latest is not None and trustee.index not in known:
+                _retell(state, trustee.index)
             state.deliver(Delivery(act.act_id, trustee.index, Message.TRUSTEE_SET, trustee_set.encode()))
     record_waiting(registry.store, registry.log)
 
@@ -196,9 +202,16 @@ def _publish(
             policy_hash=registry.log.policy_hash,
             entropy=entropy,
         )
+        state.announce(Announcement(act.act_id, message, content))
         for holder in _holders(state):
             state.deliver(Delivery(act.act_id, holder, message, content))
     record_waiting(registry.store, registry.log)
+
+
+def _retell(state: RegistryTransaction, newcomer: int) -> None:
+    """Keep for a new trustee what every other was told: its waiting times count from when that became public."""
+    for one in state.announcements():
+        state.deliver(Delivery(one.act_id, newcomer, one.message, one.content))
 
 
 def _published(title: str, act_type: ActType, digest: bytes, now: datetime) -> Act:

@@ -12,7 +12,7 @@ from diptych.formats.mandate.officer import OfficerRevocation
 from diptych.formats.mandate.trustee_set import Trustee
 from diptych.protocols.certifying.standing import take_revocation
 from diptych.roles.registry.acts import ACT_ID_BYTES
-from diptych.roles.registry.model import Delivery, Message
+from diptych.roles.registry.model import Announcement, Delivery, Message
 from diptych.roles.registry.ports import Trustees
 from diptych.roles.registry.publishing import Notice, deliver_waiting
 from diptych.roles.registry.service import Registry
@@ -47,6 +47,7 @@ def revoke_officer(
             one.index: Delivery(revocation.digest[:ACT_ID_BYTES], one.index, Message.REVOCATION, encoded)
             for one in everyone
         }
+        state.announce(Announcement(revocation.digest[:ACT_ID_BYTES], Message.REVOCATION, encoded))
         for delivery in deliveries.values():
             state.deliver(delivery)
     deliver_waiting(registry, trustees, most=most, notice=notice)

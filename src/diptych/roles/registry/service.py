@@ -13,7 +13,7 @@ from diptych.crypto.hpke import Recipient
 from diptych.crypto.signing import PublicKey, Signer
 from diptych.errors import Conflict, Refused, VerificationError
 from diptych.formats.cose.statement import UnverifiedStatement
-from diptych.formats.mandate.officer import Role
+from diptych.formats.mandate.officer import OFFICER_REVOCATION, Role
 from diptych.formats.mandate.trustee_set import TRUSTEE_SET, Trustee
 from diptych.formats.tlog.act import Act, Detail
 from diptych.formats.tlog.entry import ActorClass, ActType
@@ -45,7 +45,7 @@ from diptych.protocols.opening.policy import HolderPolicy
 from diptych.protocols.opening.request import OPENING_REQUEST, outcome_act, parse_presentation, request_act
 from diptych.roles.registry.acts import ACT_ID_BYTES, PublicLog, queue, record_waiting, recorded, shown, taken_over
 from diptych.roles.registry.key_service import AgencyHalves, Peppers
-from diptych.roles.registry.model import Delivery, Hits, Message, StoredRecord, StoredRequest
+from diptych.roles.registry.model import Announcement, Delivery, Hits, Message, StoredRecord, StoredRequest
 from diptych.roles.registry.ports import RegistryStore, RegistryTransaction
 
 LABEL_BYTES = 32
@@ -305,6 +305,8 @@ class Registry:
         """The end of an officer's key."""
         with self.store.transaction() as state:
             take_revocation(state, body, self.policy.trusted, now=now)
+            digest = OFFICER_REVOCATION.parse(body).digest
+            state.announce(Announcement(digest[:ACT_ID_BYTES], Message.REVOCATION, body))
 
     def take_attestation(self, body: bytes) -> None:
         """An audit attestation with the act that published it, kept for every trustee."""
@@ -313,9 +315,10 @@ class Registry:
             take_attestation(state, news, self.policy.trusted)
             act_id = news.attestation.digest[:ACT_ID_BYTES]
             if state.act(act_id) is None:
+                content = news.attestation.encode()
                 state.save_act(taken_over(act_id, news.shown))
+                state.announce(Announcement(act_id, Message.ATTESTATION, content))
                 for trustee in _trustees_of(state):
-                    content = news.attestation.encode()
                     state.deliver(Delivery(act_id, trustee.index, Message.ATTESTATION, content))
 
     def trustee_set(self) -> bytes:

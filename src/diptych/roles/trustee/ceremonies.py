@@ -41,6 +41,8 @@ from diptych.protocols.ceremony.statements import (
 from diptych.protocols.certifying.standing import Trusted, see
 from diptych.protocols.certifying.trustee_sets import accept_trustee_set
 from diptych.protocols.depositing.decision import TrusteeIdentity
+from diptych.protocols.replacing.change import TRUSTEE_CHANGE
+from diptych.roles.trustee.changes import agreed_change
 from diptych.roles.trustee.model import StoredCeremony
 from diptych.roles.trustee.ports import TrusteeStore, TrusteeTransaction
 
@@ -65,7 +67,7 @@ class Ceremonies:
             ended = state.ended_ceremony(call.digest)
             if ended is not None:
                 return ended
-            stored = state.ceremony(call.digest) or self._begin(state, channel, entropy)
+            stored = state.ceremony(call.digest) or self._begin(state, channel, now=now, entropy=entropy)
             if not channel.continues(parse_channel(stored.channel)):
                 raise Conflict("ceremony.channel", "another channel was shown here before: somebody is lied to")
             member = self._member(state, call.content, stored)
@@ -86,19 +88,44 @@ class Ceremonies:
             verified = see(state, shown, self.trusted)
             accepted = accept_trustee_set(trustee_set, verified, agency_key=self.agency_key, latest=state.trustee_set())
             place = own_place(accepted, self.signer.public_key)
-            if place is not None:
+            if place is None:
+                _drop_shares(state, accepted)
+            else:
                 self._check_place(state, accepted, place)
             state.save_trustee_set(accepted)
 
-    def _begin(self, state: TrusteeTransaction, channel: Channel, entropy: Entropy) -> StoredCeremony:
+    def _begin(self, state: TrusteeTransaction, channel: Channel, *, now: datetime, entropy: Entropy) -> StoredCeremony:
         content, digest = channel.call.unverified, channel.call.digest
-        if content.previous is not None or state.shares(content.purpose):
-            raise Refused("ceremony.consent", "a key is shared anew only after a person here agreed to it")
+        if content.previous is not None:
+            self._check_agreed(state, content, now)
+        elif state.shares(content.purpose):
+            raise Refused("ceremony.consent", "there is a key for this purpose: it is shared anew, and not made again")
         recipient = hpke.generate_recipient()
         own = CeremonyKey(fingerprint(self.signer.public_key), digest, recipient.public_key)
         said: tuple[Said, ...] = (CEREMONY_KEY.sign(own, signer=self.signer),)
         begun = Channel(channel.call).encode()
         return StoredCeremony(digest, Secret(entropy(SEED_BYTES)), recipient.seeds(), begun, encode_said(said))
+
+    def _check_agreed(self, state: TrusteeTransaction, call: CeremonyCall, now: datetime) -> None:
+        """Raises unless the ceremony is of a change that a person here agreed to, among those whom it names:
+
+        1. the call's nonce is the change's digest;
+        2. everyone of the set to come receives, and whoever is of the present one too deals;
+        3. the key is the one in the set that this trustee knows.
+        """
+        assert call.previous is not None
+        # 1.
+        change = TRUSTEE_CHANGE.parse(agreed_change(state, call.nonce, now).encoded).unverified
+        # 2.
+        expected = {trustee.index: fingerprint(trustee.signer) for trustee in change.trustees}
+        named = {index: fingerprint(key) for index, key in call.participants.items()}
+        if (named, call.receivers, call.threshold) != (expected, tuple(expected), change.threshold):
+            raise VerificationError("ceremony.participants", "the ceremony is among others than the change names")
+        # 3.
+        current = state.trustee_set()
+        known = () if current is None else tuple(key.encode() for key in current.purposes)
+        if current is not None and call.previous.encode() not in known:
+            raise VerificationError("ceremony.previous", "the key to be shared anew is not that of the trustee set")
 
     def _member(self, state: TrusteeTransaction, call: CeremonyCall, stored: StoredCeremony) -> Member:
         own = fingerprint(self.signer.public_key)
@@ -142,8 +169,13 @@ class Ceremonies:
                 raise VerificationError(
                     "trustee_set.share", f"no share of the set's key for {key.purpose} is held here"
                 )
-            # A share of an older generation is worth something only to a thief of others.
-            state.drop_shares(key.purpose, before=key.generation)
+        _drop_shares(state, accepted)
+
+
+def _drop_shares(state: TrusteeTransaction, accepted: TrusteeSet) -> None:
+    """A share of an older generation is worth something only to a thief of others."""
+    for key in accepted.purposes:
+        state.drop_shares(key.purpose, before=key.generation)
 
 
 def own_place(trustee_set: TrusteeSet, signer: PublicKey) -> Trustee | None:

@@ -15,7 +15,7 @@ from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.private import Secret
 from diptych.protocols.opening.fakes import MemoryHolder
 from diptych.protocols.opening.holding import KeptAnswer, Reviewed
-from diptych.roles.trustee.model import StoredCeremony, StoredDeposit, StoredPrekey, StoredRecord
+from diptych.roles.trustee.model import StoredCeremony, StoredChange, StoredDeposit, StoredPrekey, StoredRecord
 from diptych.roles.trustee.ports import MonthKey
 
 
@@ -33,6 +33,7 @@ class _Tables(MemoryHolder):
     key_shares: dict[tuple[str, int], KeyShare] = field(default_factory=dict)
     ceremonies: dict[bytes, StoredCeremony] = field(default_factory=dict)
     ended: dict[bytes, bytes] = field(default_factory=dict)
+    agreed: dict[bytes, StoredChange] = field(default_factory=dict)
 
     def prekey(self, prekey_id: bytes) -> StoredPrekey | None:
         return self.prekeys.get(prekey_id)
@@ -111,7 +112,23 @@ class _Tables(MemoryHolder):
     def ended_ceremony(self, call: bytes) -> bytes | None:
         return self.ended.get(call)
 
+    def change(self, digest: bytes) -> StoredChange | None:
+        return self.agreed.get(digest)
+
+    def changes(self) -> Sequence[StoredChange]:
+        return tuple(sorted(self.agreed.values(), key=lambda change: (change.ends_at, change.digest)))
+
+    def save_change(self, change: StoredChange) -> None:
+        self.agreed[change.digest] = change
+
+    def drop_change(self, digest: bytes) -> None:
+        self.agreed.pop(digest, None)
+
+    def record_count(self) -> int:
+        return sum(not record.is_erased for record in self.records.values())
+
     def forget_expired(self, now: datetime) -> None:
+        self.agreed = {key: one for key, one in self.agreed.items() if one.ends_at > now}
         self.prekeys = {key: one for key, one in self.prekeys.items() if one.expires > now}
         self.deposits = {key: one for key, one in self.deposits.items() if one.expires_at > now}
         self.nonces = {key: one for key, one in self.nonces.items() if one.expires_at > now}

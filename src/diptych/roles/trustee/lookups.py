@@ -20,7 +20,7 @@ from diptych.roles.trustee.ports import TrusteeStore, TrusteeTransaction
 
 @dataclass(frozen=True)
 class Lookups:
-    """The looking-up half of a trustee, which answers with the newest share of each key."""
+    """The looking-up half of a trustee, which answers with its share of the key in its trustee set."""
 
     signer: Signer
     policies: Mapping[str, LookupPolicy]
@@ -34,7 +34,7 @@ class Lookups:
         content = request.unverified
         with self.store.transaction() as state:
             known = state.nonce(content.nonce)
-            share = next(iter(state.shares(content.purpose)), None)
+            share = _share_in_force(state, content.purpose)
             found = self._state(state, content, known, share, now)
             decide_lookup(request, state=found, now=now, log_time=log_time(state))
             if known is not None:
@@ -79,3 +79,10 @@ class Lookups:
     @staticmethod
     def _counted(content: LookupRequest, officer: bytes | None, now: datetime) -> Counted:
         return Counted(f"lookup {content.purpose}", officer, now.date())
+
+
+def _share_in_force(state: TrusteeTransaction, purpose: str) -> KeyShare | None:
+    """The share of the generation in the trustee set: a key that was shared anew counts once its set is public."""
+    found = state.trustee_set()
+    key = None if found is None else next((key for key in found.purposes if key.purpose == purpose), None)
+    return next((share for share in state.shares(purpose) if key and share.generation == key.generation), None)

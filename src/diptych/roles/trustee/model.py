@@ -5,6 +5,7 @@ A thief of the memory alone has ciphertext, record ids, versions, officers and t
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from diptych.private import Secret
 from diptych.protocols.depositing.deposit import RecordVersion
@@ -32,7 +33,10 @@ class StoredPrekey:
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """One version of a record, with its secrets sealed."""
+    """One version of a record, with its secrets sealed.
+
+    `envelope`: the masked share under this trustee's own key, where the record has no envelope for it.
+    """
 
     version: RecordVersion
     retention: str
@@ -40,6 +44,7 @@ class StoredVersion:
     index: int
     share_hash: bytes
     secrets: SealedSecrets
+    envelope: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,28 @@ class StoredCeremony:
     recipient: Secret = field(repr=False)
     channel: bytes = field(repr=False)
     said: bytes = field(repr=False)
+
+
+class Consent(StrEnum):
+    """Where a change of the trustee set stands with the people of this trustee."""
+
+    PENDING = "pending"
+    AGREED = "agreed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class StoredChange:
+    """A change that the agency proposed here, until it is over or `ends_at`.
+
+    `encoded` is the signed change. Once agreed to: `seed` and `recipient`, the secrets of this change alone, and
+    `answer`, the signed key that says so.
+    """
+
+    digest: bytes
+    encoded: bytes = field(repr=False)
+    consent: Consent
+    ends_at: datetime
+    seed: Secret = field(default=Secret(b""), repr=False)
+    recipient: Secret = field(default=Secret(b""), repr=False)
+    answer: bytes = field(default=b"", repr=False)

@@ -32,10 +32,12 @@ class Masks:
     def secret(self, state: TrusteeTransaction, presentation: Presentation) -> tuple[int, Secret]:
         held = self._expect(state, presentation.request.unverified.record_id)
         assert held.mask is not None  # an erased record is refused before
-        if presentation.envelope is None:
+        # A newcomer's envelope is in no record: what is presented for it says nothing.
+        envelope = held.envelope or presentation.envelope
+        if envelope is None:
             raise VerificationError("opening.envelope", "the share is masked here: its envelope is needed")
         share = unmask_share(
-            presentation.envelope,
+            envelope,
             mask=held.mask,
             recipient=self.recipient,
             record_id=held.version.record_id,

@@ -10,7 +10,7 @@ from diptych.crypto.lookup_prf import KeyShare
 from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.private import Secret
 from diptych.protocols.opening.holding import HolderTransaction, KeptAnswer, Reviewed
-from diptych.roles.trustee.model import StoredCeremony, StoredDeposit, StoredPrekey, StoredRecord
+from diptych.roles.trustee.model import StoredCeremony, StoredChange, StoredDeposit, StoredPrekey, StoredRecord
 
 
 class TrusteeTransaction(HolderTransaction, Protocol):
@@ -108,6 +108,26 @@ class TrusteeTransaction(HolderTransaction, Protocol):
         """What was said in the ceremony whose call has this digest, once it has ended here."""
         ...
 
+    def change(self, digest: bytes) -> StoredChange | None:
+        """The change with this digest, if it is not over here."""
+        ...
+
+    def changes(self) -> Sequence[StoredChange]:
+        """All of them, the one that ends first in front."""
+        ...
+
+    def save_change(self, change: StoredChange) -> None:
+        """Insert or replace it."""
+        ...
+
+    def drop_change(self, digest: bytes) -> None:
+        """Delete it, secrets and all. Twice is once."""
+        ...
+
+    def record_count(self) -> int:
+        """How many records have a mask here."""
+        ...
+
 
 class TrusteeStore(Protocol):
     """The trustee's memory."""
@@ -120,8 +140,8 @@ class TrusteeStore(Protocol):
         ...
 
     def forget_expired(self, now: datetime) -> None:
-        """Delete, in one transaction, prekeys, unconfirmed deposits, kept answers, nonces and reviews past their time,
-        and the counts of days that are more than a week gone. Twice is once.
+        """Delete, in one transaction, prekeys, unconfirmed deposits, kept answers, nonces, reviews and changes past
+        their time, and the counts of days that are more than a week gone. Twice is once.
         """
         ...
 

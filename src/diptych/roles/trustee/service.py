@@ -33,9 +33,14 @@ from diptych.protocols.opening.disclosure import parse_disclosure
 from diptych.protocols.opening.holding import Holder, Review, Reviewed
 from diptych.protocols.opening.policy import HolderPolicy
 from diptych.protocols.opening.request import parse_presentation
+from diptych.protocols.replacing.change import CHANGE_OVER, TRUSTEE_CHANGE
+from diptych.protocols.replacing.recovery import parse_pieces_request, parse_shares_request, parse_sums_request
 from diptych.roles.trustee.ceremonies import Ceremonies, own_place
+from diptych.roles.trustee.changes import Changes, Proposed
 from diptych.roles.trustee.deposits import Deposits
 from diptych.roles.trustee.lookups import Lookups
+from diptych.roles.trustee.model import Consent
+from diptych.roles.trustee.odds import Odds, Risk, odds_of_loss
 from diptych.roles.trustee.openings import Masks
 from diptych.roles.trustee.ports import MonthKeys, TrusteeStore, TrusteeTransaction
 
@@ -50,10 +55,26 @@ class TrusteePolicy:
     lookups: Mapping[str, LookupPolicy]
     agency_key: PublicKey = field(repr=False)
     auditors: Mapping[bytes, PublicKey] = field(repr=False)
+    risk: Risk = field(default_factory=Risk)
 
     @property
     def trusted(self) -> Trusted:
         return Trusted(self.holder.log, self.agency_key, self.auditors)
+
+
+@dataclass(frozen=True)
+class QuorumStanding:
+    """How the quorum stands: any `threshold` of `trustees` open a record, `spares` can still be replaced.
+
+    `records`: how many masks are kept here.
+    """
+
+    trustees: int
+    threshold: int
+    spares: int
+    records: int
+    risk: Risk
+    odds: Odds
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,16 @@ class Trustee:
                 "index": None if place is None else place.index,
             }
         )
+
+    def standing(self) -> QuorumStanding | None:
+        """How many masks are here, and the odds of losing the quorum; None outside of any set."""
+        with self.store.transaction() as state:
+            found, records = state.trustee_set(), state.record_count()
+        if found is None or own_place(found, self.signer.public_key) is None:
+            return None
+        count, risk = len(found.trustees), self.policy.risk
+        odds = odds_of_loss(trustees=count, threshold=found.threshold, risk=risk)
+        return QuorumStanding(count, found.threshold, len(found.spares), records, risk, odds)
 
     def take_part(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
         """What this trustee says in a key ceremony, after what the channel in the body says."""
@@ -149,6 +180,36 @@ class Trustee:
         """A person's word on it."""
         return self._holder(now, entropy).review(request, review)
 
+    # Changes of the trustee set
+
+    def propose(self, body: bytes, *, now: datetime) -> bytes:
+        """This trustee's key for a change that a person here agreed to."""
+        return self._changes.propose(TRUSTEE_CHANGE.parse(body), now=now)
+
+    def end_change(self, body: bytes, *, now: datetime) -> None:
+        """A change is over."""
+        self._changes.end(CHANGE_OVER.parse(body), now=now)
+
+    def cut_pieces(self, body: bytes, *, now: datetime) -> bytes:
+        """A helper's pieces, for a trustee that takes its shares."""
+        return self._changes.cut(parse_pieces_request(body), now=now)
+
+    def add_up(self, body: bytes, *, now: datetime) -> bytes:
+        """A helper's sums of pieces."""
+        return self._changes.add(parse_sums_request(body), now=now)
+
+    def take_shares(self, body: bytes, *, now: datetime, entropy: Entropy) -> bytes:
+        """Shares for this trustee, and what became of each."""
+        return self._changes.take(parse_shares_request(body), now=now, entropy=entropy)
+
+    def changes(self) -> Sequence[Proposed]:
+        """Changes of the trustee set that are not over here."""
+        return self._changes.proposed()
+
+    def decide_change(self, change: bytes, consent: Consent, *, entropy: Entropy) -> Proposed:
+        """A person's word on a change."""
+        return self._changes.decide(change, consent, entropy=entropy)
+
     def check(self) -> None:
         """Raises `Unavailable` if the trustee cannot work now."""
         with self.store.transaction():
@@ -163,6 +224,10 @@ class Trustee:
         return Ceremonies(
             self.signer, self.recipient.public_key, self.policy.agency_key, self.policy.trusted, self.store
         )
+
+    @property
+    def _changes(self) -> Changes:
+        return Changes(self.signer, self.recipient, self.policy.agency_key, self.store, self.keys)
 
     @property
     def _deposits(self) -> Deposits:

@@ -33,7 +33,13 @@ def store_held(
     )
     sealed = sealing.seal(key.key, secrets, context=_context(key.period, held.version), entropy=entropy)
     return StoredVersion(
-        held.version, held.retention, held.epoch, held.index, held.share_hash, SealedSecrets(key.period, sealed)
+        held.version,
+        held.retention,
+        held.epoch,
+        held.index,
+        held.share_hash,
+        SealedSecrets(key.period, sealed),
+        held.envelope if isinstance(held, HeldRecord) else None,
     )
 
 
@@ -54,7 +60,7 @@ def open_record(stored: StoredRecord, keys: MonthKeys) -> HeldRecord:
     mask, chain = _open(held, keys)
     if chain is None or (mask is None) != stored.is_erased:
         raise FormatError("trustee.secrets", "a record without its chain, or whose erasure was changed")
-    return HeldRecord(held.version, held.retention, held.epoch, held.index, held.share_hash, mask, chain)
+    return HeldRecord(held.version, held.retention, held.epoch, held.index, held.share_hash, mask, chain, held.envelope)
 
 
 def _open(held: StoredVersion, keys: MonthKeys) -> tuple[Secret | None, ChainElement | None]:

@@ -1,6 +1,7 @@
 """What a trustee's OpenAPI description says of each endpoint (docs/spec/trustee-api.md). Data only."""
 
 from diptych.protocols.ceremony.channel import MAX_CHANNEL_BYTES
+from diptych.protocols.replacing.recovery import MAX_BYTES as MAX_RECOVERY_BYTES
 from diptych.roles.trustee.service import MAX_BODY_BYTES
 from diptych.web import described_holder as holder
 from diptych.web.described import TEXT, Description, Schema, an_object, answer
@@ -45,5 +46,18 @@ LOOKUPS = _WIRE.asks("Blinded points to multiply", "The lookup answer")
 OPENINGS = _WIRE.asks("A public request for this trustee's share", "The share answer")
 DISCLOSURES = holder.disclosures(_WIRE)
 ERASURES = _WIRE.asks("Delete a record's masks", "The deletion statement")
+CHANGES = _WIRE.asks(
+    "A change of the trustee set", "This trustee's key for it, once a person agreed", max_bytes=MAX_SET_BYTES
+)
+ENDED_CHANGES = _WIRE.tells("A change of the trustee set is over")
+RECOVERY_PIECES = _WIRE.asks(
+    "A helper's part in another trustee's shares", "Its pieces, sealed to the helpers", max_bytes=MAX_RECOVERY_BYTES
+)
+RECOVERY_SUMS = _WIRE.asks(
+    "What all helpers cut", "The sums, sealed to whoever takes the shares", max_bytes=MAX_RECOVERY_BYTES
+)
+RECOVERY_SHARES = _WIRE.asks(
+    "Sums that make this trustee's shares", "What became of each", max_bytes=MAX_RECOVERY_BYTES
+)
 HEALTH = holder.HEALTH
 READY = holder.READY

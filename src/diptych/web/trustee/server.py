@@ -13,6 +13,7 @@ import diptych
 from diptych.adapters.journal import Journal
 from diptych.crypto.entropy import Entropy
 from diptych.protocols.ceremony.channel import MAX_CHANNEL_BYTES
+from diptych.protocols.replacing import recovery
 from diptych.protocols.witnessing.add_checkpoint import TEXT_MEDIA_TYPE
 from diptych.roles.trustee.service import MAX_BODY_BYTES, Trustee
 from diptych.web import errors
@@ -44,6 +45,11 @@ def build_server(trustee: Trustee, *, clock: Callable[[], datetime], entropy: En
         ("/openings", "POST", endpoints.openings, openapi.OPENINGS),
         ("/disclosures", "POST", endpoints.disclosures, openapi.DISCLOSURES),
         ("/erasures", "POST", endpoints.erasures, openapi.ERASURES),
+        ("/changes", "POST", endpoints.changes, openapi.CHANGES),
+        ("/ended-changes", "POST", endpoints.ended_changes, openapi.ENDED_CHANGES),
+        ("/recovery-pieces", "POST", endpoints.recovery_pieces, openapi.RECOVERY_PIECES),
+        ("/recovery-sums", "POST", endpoints.recovery_sums, openapi.RECOVERY_SUMS),
+        ("/recovery-shares", "POST", endpoints.recovery_shares, openapi.RECOVERY_SHARES),
         ("/health", "GET", endpoints.health, openapi.HEALTH),
         ("/ready", "GET", endpoints.ready, openapi.READY),
     ):
@@ -113,12 +119,37 @@ class _Endpoints:
     async def erasures(self, request: Request) -> Response:
         return await self._answer(self._trustee.erase, request)
 
+    async def changes(self, request: Request) -> Response:
+        body = await _body(request, max_bytes=MAX_SET_BYTES)
+        answer = await run_in_threadpool(self._trustee.propose, body, now=self._clock())
+        return Response(answer, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+    async def ended_changes(self, request: Request) -> Response:
+        await run_in_threadpool(self._trustee.end_change, await _body(request), now=self._clock())
+        return done()
+
+    async def recovery_pieces(self, request: Request) -> Response:
+        return await self._recover(self._trustee.cut_pieces, request)
+
+    async def recovery_sums(self, request: Request) -> Response:
+        return await self._recover(self._trustee.add_up, request)
+
+    async def recovery_shares(self, request: Request) -> Response:
+        body = await _body(request, max_bytes=recovery.MAX_BYTES)
+        taken = await run_in_threadpool(self._trustee.take_shares, body, now=self._clock(), entropy=self._entropy)
+        return Response(taken, media_type=MEDIA_TYPE, headers=NO_STORE)
+
     async def health(self) -> Response:
         return alive()
 
     async def ready(self) -> Response:
         await run_in_threadpool(self._trustee.check)
         return alive()
+
+    async def _recover(self, use_case: Callable[..., bytes], request: Request) -> Response:
+        body = await _body(request, max_bytes=recovery.MAX_BYTES)
+        answer = await run_in_threadpool(use_case, body, now=self._clock())
+        return Response(answer, media_type=MEDIA_TYPE, headers=NO_STORE)
 
     async def _answer(self, use_case: Callable[..., bytes], request: Request) -> Response:
         body = await _body(request)
