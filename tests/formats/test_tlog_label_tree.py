@@ -1,7 +1,10 @@
 """Part of a tree, and what a label tree shows: what is there, and that nothing else is."""
 
 import hashlib
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from diptych.errors import FormatError, VerificationError
 from diptych.formats.tlog import tree
+from diptych.formats.tlog.entry import ActorClass, ActType, Entry
 from diptych.formats.tlog.label_range import (
     SHARD_LABELS,
     LabelRange,
@@ -20,7 +24,7 @@ from diptych.formats.tlog.label_range import (
     shard_path,
     verify_range,
 )
-from diptych.formats.tlog.label_tree import LabelLeaf, LabelTree, label_tree_of, parse_leaves
+from diptych.formats.tlog.label_tree import LabelLeaf, LabelTree, label_tree_of, leaves_of, parse_leaves
 from diptych.formats.tlog.partial import PartialTree, hashes_beside
 
 
@@ -65,8 +69,49 @@ def leaves_of_numbers(count: int) -> list[bytes]:
 
 
 LEAVES = leaves_of_numbers(50)
-LEVELS = tree.Levels(b"".join(map(tree.leaf_hash, LEAVES)))
+LEVELS = tree.Levels.over(LEAVES)
 TREE = label_tree_of(LEAVES, entries=100)
+
+
+@pytest.mark.parametrize("size", [8191, 8192, 8193, 16384, 16385, 20001])
+def test_a_tree_that_is_made_in_parts_has_the_root_of_one_that_is_not(size: int) -> None:
+    assert levels_of(size).root == tree.root_of([b"%d" % i for i in range(size)])
+
+
+def entries_about(labels: list[bytes]) -> Iterator[bytes]:
+    for one in labels:
+        yield Entry(ActType.ISSUED, date(2026, 3, 2), ActorClass.ISSUER, one, bytes(32), bytes(32)).encode()
+
+
+@given(
+    st.lists(
+        st.sampled_from([bytes([n]) * 32 for n in range(1, 256)]) | st.binary(min_size=32, max_size=32), max_size=60
+    )
+)
+def test_leaves_stand_in_the_order_of_their_bytes_and_are_a_sequence_as_a_list_is(labels: list[bytes]) -> None:
+    labels = [one for one in labels if any(one)]
+    found = leaves_of([b"no act", *entries_about(labels)])
+    expected = sorted(LabelLeaf(one, i + 1).encode() for i, one in enumerate(labels))
+    assert list(found) == expected
+    assert found[1:-1] == expected[1:-1]
+    assert [found[-i] for i in range(1, len(found) + 1)] == expected[::-1]
+    with pytest.raises(IndexError):
+        found[len(expected)]
+
+
+def test_a_tree_over_labels_takes_little_more_memory_than_its_bytes() -> None:
+    labels = [label(i) for i in range(20_000)]
+    tracemalloc.start()
+    try:
+        leaves = leaves_of(entries_about(labels))
+        of_leaves = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        tree.Levels.over(leaves)
+        of_both = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert of_leaves < len(labels) * 44
+    assert of_both < len(labels) * (44 + 4 * 32)
 
 
 def test_two_adjacent_leaves_prove_that_a_label_is_absent_and_a_neighbour_on_each_side_that_it_is_there_once() -> None:
@@ -83,7 +128,7 @@ def test_two_adjacent_leaves_prove_that_a_label_is_absent_and_a_neighbour_on_eac
 
 def test_a_label_that_stands_twice_is_shown_twice() -> None:
     leaves = sorted([*LEAVES, LabelLeaf(label(7), 98).encode(), LabelLeaf(label(7), 3).encode()])
-    levels = tree.Levels(b"".join(map(tree.leaf_hash, leaves)))
+    levels = tree.Levels.over(leaves)
     shown = verify_range(build_range_of(leaves, levels, label(7)), tree_=label_tree_of(leaves, entries=100))
     assert shown.indexes_of(label(7)) == (3, 14, 98)
     assert shown.narrowed(label(7)) == shown.range

@@ -48,7 +48,7 @@ def test_one_document_is_shown_to_be_issued_in_public_without_the_others_of_its_
     copies = [copy.issuer_signed.reveal() for copy in play.contents.copies(document.id)]
     (held,) = [one for one in play.acts if one.committed.act.details.reveal()["type"] == "driving-licence"]
     # What Erika hands over: one copy, its path in the batch, the act with its salt, the receipt.
-    levels = tree.Levels(b"".join(map(tree.leaf_hash, copies)))
+    levels = tree.Levels.over(copies)
     path = tree.build_inclusion_proof(4, len(copies), levels.node)
     assert held.receipt is not None
     # What the court checks, under the public policy.

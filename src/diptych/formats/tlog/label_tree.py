@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import overload
 
 from diptych.errors import FormatError, VerificationError
 from diptych.formats import cbor
@@ -137,18 +138,43 @@ def verify_head(head: LabelTreeHead, *, policy: Policy) -> VerifiedLabelTree:
     return VerifiedLabelTree(found, entry, receipt, head)
 
 
-def leaves_of(entries: Iterable[bytes]) -> list[bytes]:
+class Leaves(Sequence[bytes]):
+    """A tree's encoded leaves in one piece, 40 bytes each: as many objects would take twice as much."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data) // LEAF_BYTES
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        start = range(len(self))[at] * LEAF_BYTES
+        return self._data[start : start + LEAF_BYTES]
+
+
+def leaves_of(entries: Iterable[bytes]) -> Leaves:
     """The tree's leaves, encoded and in order, over the log's entries from the first on. Entries that are no acts have
     no label."""
-    found: list[bytes] = []
+    by_first_byte = [bytearray() for _ in range(256)]
     for index, data in enumerate(entries):
         try:
             kind = parse_kind(data)
         except FormatError:
             continue
         if kind.act_type.is_about_a_subject:
-            found.append(_LEAF.pack(label_in(data), index))
-    return sorted(found)
+            label = label_in(data)
+            by_first_byte[label[0]] += _LEAF.pack(label, index)
+    return Leaves(b"".join(map(_sorted, by_first_byte)))
+
+
+def _sorted(leaves: bytearray) -> bytes:
+    return b"".join(sorted(bytes(leaves[i : i + LEAF_BYTES]) for i in range(0, len(leaves), LEAF_BYTES)))
 
 
 def parse_leaves(data: bytes) -> tuple[LabelLeaf, ...]:
@@ -165,7 +191,7 @@ def parse_leaves(data: bytes) -> tuple[LabelLeaf, ...]:
 
 def label_tree_of(leaves: Sequence[bytes], *, entries: int) -> LabelTree:
     """The tree over these leaves."""
-    levels = tree.Levels(b"".join(map(tree.leaf_hash, leaves)))
+    levels = tree.Levels.over(leaves)
     return LabelTree(entries, len(leaves), levels.root)
 
 

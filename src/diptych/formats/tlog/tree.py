@@ -5,12 +5,14 @@ from what it was given and compares with a root that the caller took from a veri
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from diptych.errors import Refused, VerificationError
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_AT_ONCE = 2**18
+"""Bytes of hashes, an even number of them, whose parents are made at once."""
 MAX_PROOF_HASHES = 63  # tlog-witness, "add-checkpoint"; enough for trees of less than 2^61
 
 NodeReader = Callable[[int, int], bytes]
@@ -80,8 +82,13 @@ class Levels:
     def __init__(self, leaves: bytes) -> None:
         self._levels = [leaves]
         while len(hashes := self._levels[-1]) >= 2 * HASH_BYTES:
-            pairs = range(0, len(hashes) - HASH_BYTES, 2 * HASH_BYTES)
-            self._levels.append(b"".join([_sha256(b"\x01" + hashes[i : i + 64]).digest() for i in pairs]))
+            parts = range(0, len(hashes), _AT_ONCE)
+            self._levels.append(b"".join([_parents(hashes[i : i + _AT_ONCE]) for i in parts]))
+
+    @classmethod
+    def over(cls, leaves: Iterable[bytes]) -> "Levels":
+        """The tree over these leaves, of which none is held: a hash by itself takes three times its 32 bytes."""
+        return cls(_leaf_hashes(leaves))
 
     @property
     def size(self) -> int:
@@ -102,6 +109,19 @@ class Levels:
             found.append(level[at : at + HASH_BYTES])
             index >>= 1
         return tuple(found)
+
+
+def _leaf_hashes(leaves: Iterable[bytes]) -> bytes:
+    hashes = bytearray()
+    for leaf in leaves:
+        hashes += leaf_hash(leaf)
+    return bytes(hashes)
+
+
+def _parents(hashes: bytes) -> bytes:
+    """The hashes over every two of these; the last of an odd number has no parent yet."""
+    pairs = range(0, len(hashes) - HASH_BYTES, 2 * HASH_BYTES)
+    return b"".join([_sha256(b"\x01" + hashes[i : i + 2 * HASH_BYTES]).digest() for i in pairs])
 
 
 def build_inclusion_proof(index: int, size: int, node: NodeReader) -> tuple[bytes, ...]:

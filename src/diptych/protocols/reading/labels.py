@@ -184,13 +184,13 @@ class WholeLabels:
         self._signed = tree_.head.receipt.checkpoint
         size = self._signed.checkpoint.size
         self._entries = [entry for bundle in tiles.bundles_of(size) for entry in read_bundle(files, bundle)]
-        self._log = tree.Levels(b"".join(map(tree.leaf_hash, self._entries)))
+        self._log = tree.Levels.over(self._entries)
         if self._log.root != self._signed.checkpoint.root:
             raise VerificationError("tlog.root", "the entries lead to another root than the checkpoint's")
         self._leaves = leaves_of(self._entries[: tree_.tree.entries])
         said = read_file(files, all_path(tree_.tree), max_bytes=tree_.tree.size * LEAF_BYTES)
         check_label_tree(tree_, made=self._leaves, said=said, receipt_of=self._receipt, policy=policy)
-        self._levels = tree.Levels(b"".join(map(tree.leaf_hash, self._leaves)))
+        self._levels = tree.Levels.over(self._leaves)
 
     def look_up(self, label: bytes) -> tuple[Sequence[LogProof], LabelRange]:
         shown = build_range_of(self._leaves, self._levels, label)
@@ -219,7 +219,7 @@ def check_label_tree(
     leaves = [leaf.encode() for leaf in parse_leaves(said)]
     if label_tree_of(leaves, entries=tree_.tree.entries) != tree_.tree:
         raise VerificationError("tlog.label_tree.all", "the file of all labels is not of the label tree's root")
-    levels = tree.Levels(b"".join(map(tree.leaf_hash, leaves)))
+    levels = tree.Levels.over(leaves)
     differing = parse_leaves(min(set(made) ^ set(leaves)))[0]
     if differing.index >= tree_.tree.entries:
         message = f"the label tree at entry {tree_.index} names entry {differing.index}, which came later"

@@ -7,6 +7,7 @@ again. Appending is `service`, and when it happens is left to the caller.
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from diptych.errors import FormatError, Unavailable, VerificationError
 from diptych.formats.tlog import tree
@@ -115,7 +116,7 @@ class LabelTrees:
         acts, log = self._acts(head.receipt.checkpoint.checkpoint.size)
         if log.root != head.receipt.checkpoint.checkpoint.root:
             raise Unavailable("log.labels.root", "the database's entries are not those of the checkpoint")
-        labels = tree.Levels(b"".join(map(tree.leaf_hash, leaves)))
+        labels = tree.Levels.over(leaves)
         bits = shard_bits(made.size)
         end = 0
         for number in range(1 << bits):
@@ -125,18 +126,17 @@ class LabelTrees:
             beside = hashes_beside(log.size, [leaf.index for leaf in shown.leaves], log.node)
             yield shard_path_at(made, number), LabelShard(shown, entries, beside).encode()
 
-    def _leaves(self, entries: int) -> list[bytes]:
-        return leaves_of(self._entries(entries))
+    def _leaves(self, entries: int) -> Sequence[bytes]:
+        return leaves_of(chain.from_iterable(self._portions(entries)))
 
     def _acts(self, size: int) -> tuple[bytes, tree.Levels]:
         """The first `size` entries in one piece, and their tree."""
-        acts = b"".join(self._entries(size))
-        hashes = [tree.leaf_hash(acts[i : i + ENTRY_BYTES]) for i in range(0, len(acts), ENTRY_BYTES)]
-        return acts, tree.Levels(b"".join(hashes))
+        acts = b"".join([b"".join(portion) for portion in self._portions(size)])
+        return acts, tree.Levels.over(acts[i : i + ENTRY_BYTES] for i in range(0, len(acts), ENTRY_BYTES))
 
-    def _entries(self, size: int) -> Iterator[bytes]:
+    def _portions(self, size: int) -> Iterator[Sequence[bytes]]:
         for start in range(0, size, STEP):
-            yield from self._store.entries(start, min(start + STEP, size))
+            yield self._store.entries(start, min(start + STEP, size))
 
 
 def _prefix(number: int, bits: int) -> bytes:
