@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check format bench bench-log interop fuzz reliability setup lock clean
+.PHONY: demo test check format bench bench-log bench-registry interop fuzz reliability setup lock clean
 
 demo: .venv/run
 	@$(BIN)/diptych demo $(ARGS)
@@ -31,6 +31,11 @@ bench: .venv/run .venv/anoncreds
 bench-log: .venv/run
 	@$(BIN)/diptych bench log --plot docs/bench $(ARGS)
 	@$(BIN)/python bench/tables.py log
+
+# The sealed registry alone, on a quiet machine, with a PostgreSQL of its own; the same, for its part of that page.
+bench-registry: .venv/dev
+	@$(BIN)/python bench/registry.py $(ARGS)
+	@$(BIN)/python bench/tables.py registry
 
 # Runs everything against implementations we did not write, and says in docs/interop.md what passed.
 interop: .venv/dev .venv/peers

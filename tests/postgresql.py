@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -38,13 +38,14 @@ _numbers = count(1)
 class PostgresqlServer:
     """A running server with as many databases as tests ask for."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, settings: Sequence[str] = SETTINGS) -> None:
         # Not below pytest's folders: those are closed to the user as whom it runs where the tests are run by root.
         self.folder = Path(tempfile.mkdtemp(prefix="diptych-postgresql-"))
         self._data = self.folder / "data"
         self._data.mkdir()
         self._user = _user(self.folder, self._data)
         self._port = port
+        self._settings = settings
         initdb(
             ["--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync"], pgdata=self._data, user=self._user
         )
@@ -71,7 +72,7 @@ class PostgresqlServer:
         with (self.folder / "log").open("ab") as log:
             where = ["-k", self._data, "-h", "" if self._port is None else "127.0.0.1", "-p", str(self._port or PORT)]
             self._process = subprocess.Popen(
-                [PROGRAMS / "postgres", "-D", self._data, *where, *(f"--{setting}" for setting in SETTINGS)],
+                [PROGRAMS / "postgres", "-D", self._data, *where, *(f"--{setting}" for setting in self._settings)],
                 stdout=log,
                 stderr=log,
                 user=self._user,

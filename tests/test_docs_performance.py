@@ -37,6 +37,29 @@ def test_a_number_that_is_measured_again_takes_the_place_of_the_old_one() -> Non
     assert len([line for line in changed.splitlines() if line not in text.splitlines()]) == 2
 
 
+def test_the_registrys_table_has_every_size_and_store_that_was_measured() -> None:
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
+    found = json.loads((DOCS / "bench" / "registry.json").read_text(encoding="utf-8"))
+    assert tables.filled(text, "registry", found) == text
+    times = {"p50": 1234.5, "p99": 2345.6}
+    found |= dict.fromkeys(("lookup_ms", "lookup_apart_ms", "opening_ms", "opening_beyond_receipt_ms"), times)
+    found |= {"opening_beyond_receipt_apart_ms": times}
+    found |= {"lookup_cpu_ms": {"workstation": 0.1, "trustee": 0.2, "registry": 0.3}}
+    for name in ("lookup_ms_by_population", "index_ms_by_population"):
+        found |= {name: {"sqlite": {"1000": times, "100000": times}, "postgresql": {"1000": times}}}
+    changed = tables.filled(text, "registry", found)
+    rows = [path for _, name, path in ROW.findall(changed) if name == "registry"]
+    assert [path for path in rows if "by_population" in path and path.endswith("p99")] == [
+        f"lookup_ms_by_population.{place}.p99" for place in ("sqlite.1000", "sqlite.100000", "postgresql.1000")
+    ]
+    assert "| a look-up among 100,000 rows, SQLite: median | 1,234.5 ms |" in changed
+    assert "Not measured yet" not in changed
+    found["lookup_ms_by_population"]["postgresql"] = None
+    again = tables.filled(changed, "registry", found)
+    assert "100,000 rows, SQLite" in again
+    assert "rows, PostgreSQL" not in again
+
+
 def test_the_date_and_the_machine_are_those_of_the_raw_numbers() -> None:
     text = (DOCS / "performance.md").read_text(encoding="utf-8")
     for name in ("zk", "issuer", "registry", "log"):

@@ -106,8 +106,8 @@ def test_the_logs_bench_has_the_members_it_promises() -> None:
     assert "Verifying 2000 entries" in progress
 
 
-def test_the_registrys_bench_has_the_members_it_promises() -> None:
-    found, progress = bench("registry", "--rounds", "2", "--rows", "1000")
+def test_the_registrys_bench_has_the_members_it_promises(tmp_path: Path) -> None:
+    found, progress = bench("registry", "--rounds", "2", "--rows", "1000", "--plot", str(tmp_path))
     for name in ("seal_ms", "open_ms", "key_ceremony_ms", "resharing_ms"):
         assert float(str(found[name])) > 0
     assert 0 < int(str(found["record_overhead_bytes"])) < 8 * 1024
@@ -118,9 +118,11 @@ def test_the_registrys_bench_has_the_members_it_promises() -> None:
         assert all(time > 0 for time in times.values())
     assert "key ceremonies" in progress
     assert set(found["lookup_ms"]) == {"p50", "p99"}
-    for name in ("lookup_ms", "opening_ms", "opening_beyond_receipt_ms"):
+    for name in ("lookup_ms", "lookup_apart_ms", "opening_ms", "opening_beyond_receipt_ms"):
         assert 0 < found[name]["p50"] <= found[name]["p99"]
     for name in ("lookup_ms_by_population", "index_ms_by_population"):
         assert found[name]["sqlite"]["1000"]["p50"] > 0
         assert found[name]["postgresql"] is None
     assert "PostgreSQL is not measured" in progress
+    assert json.loads((tmp_path / "registry.json").read_text()) == found
+    assert {path.name for path in tmp_path.glob("*.svg")} == {"registry-lookup.svg", "registry-index.svg"}

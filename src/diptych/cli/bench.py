@@ -92,20 +92,24 @@ def bench_registry(
     postgresql: Annotated[
         str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database, to measure that too.")
     ] = None,
+    plot: PlotFolder = None,
     as_json: terminal.AsJson = False,
 ) -> None:
     """The sealed registry: sealing, opening and looking up with three trustees of five, and their key ceremony."""
     from diptych.cli import bench_registry as registry
-    from diptych.cli import bench_registry_town as town
+    from diptych.cli import bench_registry_load as load
+    from diptych.cli import bench_report
     from diptych.cli.bench_machine import describe
 
     machine = describe()
     result = registry.measure(rounds=rounds, progress=terminal.progress)
-    populations = [population for population in town.POPULATIONS if population <= rows]
-    asked = town.measure(rounds=rounds, populations=populations, postgresql=postgresql, progress=terminal.progress)
+    populations = [population for population in load.POPULATIONS if population <= rows]
+    asked = load.measure(rounds=rounds, populations=populations, postgresql=postgresql, progress=terminal.progress)
     found = {**asdict(result), **asdict(asked), "machine": asdict(machine)}
+    if plot is not None:
+        bench_report.keep_registry(plot, found)
     terminal.emit(
         found,
         as_json=as_json,
-        prose=lambda: typer.echo(registry.prose(result) + "\n" + town.prose(asked)),
+        prose=lambda: typer.echo(registry.prose(result) + "\n" + load.prose(asked)),
     )

@@ -17,6 +17,8 @@ from diptych.cli.bench_issuer import Result as IssuerResult
 from diptych.cli.bench_plot import Line, Plot, svg
 from diptych.cli.bench_zk import Result as LongfellowResult
 
+_STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 Members = dict[str, Any]  # what dataclasses.asdict makes: JSON to be
 
 
@@ -94,6 +96,22 @@ def keep_log(folder: Path, found: Members) -> None:
         note=_note(found),
     )
     _draw(folder, "log-batches", plot)
+
+
+def keep_registry(folder: Path, found: Members) -> None:
+    """Plots of look-ups among more and more rows, with `registry.json` beside them."""
+    _keep(folder, "registry", found)
+    for name, title in (
+        ("lookup", "Sealed registry: a look-up against the rows of the index"),
+        ("index", "Sealed registry: the registry's part of a look-up"),
+    ):
+        measured = {kind: rows for kind, rows in found[f"{name}_ms_by_population"].items() if rows is not None}
+        lines = [
+            Line(_STORES[kind], [(int(rows), spread["p50"]) for rows, spread in by_rows.items()])
+            for kind, by_rows in measured.items()
+        ]
+        plot = Plot(title, "rows", "milliseconds, median", lines, is_log_x=True, note=_note(found))
+        _draw(folder, f"registry-{name}", plot)
 
 
 def longfellow_prose(result: LongfellowResult) -> str:
