@@ -117,7 +117,9 @@ def follow(channel: Channel, *, agency_key: PublicKey, member: Member | None, no
     messages: list[Message] = []
     for said in channel.said:
         if state is None:
-            keys.update([_verified_key(said, call, now)])
+            index, key = _verified_key(said, call, now)
+            if keys.setdefault(index, key) != key:
+                raise Conflict("ceremony.contradicts", "a receiver has two keys for one ceremony")
             ceremony = _ceremony(call.content, keys)
             if ceremony is not None:
                 state, first = _begin(ceremony, member)

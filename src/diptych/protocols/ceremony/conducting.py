@@ -1,13 +1,15 @@
 """Conducting a ceremony: relay what everyone says, in one order, until it is over or somebody's silence has to end.
 
-The conductor can say nothing in a trustee's name. How trustees are reached is the caller's.
+What does not verify, or does not fit what was said before, is neither kept nor passed on: the channel only grows, and
+one such statement in it would end the ceremony for everyone. The conductor can say nothing in a trustee's name. How
+trustees are reached is the caller's.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from diptych.crypto.lookup_prf.ceremony import Outcome
+from diptych.crypto.lookup_prf.ceremony import CeremonyFailed, Outcome
 from diptych.crypto.signing import PublicKey, Signer, fingerprint
 from diptych.errors import DiptychError, Unavailable
 from diptych.protocols.ceremony.channel import Channel, Followed, follow, parse_said
@@ -19,7 +21,10 @@ Ask = Callable[[int, bytes], bytes]
 
 @dataclass(frozen=True)
 class Conducted:
-    """A ceremony that is over: what came of it, all that was said, and who did not answer, by the name of the check."""
+    """A ceremony that is over: what came of it, all that was said, and who did not answer, or not with what fits.
+
+    `silent` has the name of the check by index.
+    """
 
     outcome: Outcome
     channel: Channel
@@ -37,7 +42,7 @@ def conduct(
     """
     silent: dict[int, str] = {}
     while True:
-        channel, is_new = _relay(channel, ask, silent, keep)
+        channel, is_new = _relay(channel, ask, silent, keep, agency_key=agency.public_key, now=now())
         followed = _follow(channel, agency.public_key, now())
         if followed.is_done and not is_new:
             assert followed.outcome is not None
@@ -46,7 +51,15 @@ def conduct(
             channel = _close(channel, followed, agency)
 
 
-def _relay(channel: Channel, ask: Ask, silent: dict[int, str], keep: Callable[[Channel], None]) -> tuple[Channel, bool]:
+def _relay(
+    channel: Channel,
+    ask: Ask,
+    silent: dict[int, str],
+    keep: Callable[[Channel], None],
+    *,
+    agency_key: PublicKey,
+    now: datetime,
+) -> tuple[Channel, bool]:
     is_new = False
     for index in channel.call.unverified.participants:
         keep(channel)
@@ -56,10 +69,28 @@ def _relay(channel: Channel, ask: Ask, silent: dict[int, str], keep: Callable[[C
             silent[index] = error.check
             continue
         silent.pop(index, None)
-        heard = {one.encode() for one in channel.said}
-        new = tuple(one for one in said if one.encode() not in heard)
-        channel, is_new = replace(channel, said=(*channel.said, *new)), is_new or bool(new)
+        heard = {one.digest for one in channel.said}
+        for one in said:
+            if one.digest in heard:
+                continue  # also if it is signed anew: or it would be new for ever
+            longer = replace(channel, said=(*channel.said, one))
+            fault = _fault(longer, agency_key, now)
+            if fault is not None:
+                silent[index] = fault
+                continue
+            channel, is_new = longer, True
     return channel, is_new
+
+
+def _fault(channel: Channel, agency_key: PublicKey, now: datetime) -> str | None:
+    """The check that the last statement of a channel fails. That no key comes of the ceremony is no fault of it."""
+    try:
+        _follow(channel, agency_key, now)
+    except CeremonyFailed:
+        return None
+    except DiptychError as error:
+        return error.check
+    return None
 
 
 def _close(channel: Channel, followed: Followed, agency: Signer) -> Channel:
