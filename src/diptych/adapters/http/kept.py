@@ -5,6 +5,9 @@ import weakref
 
 import httpx
 
+IDLE_SECONDS = 2.0
+"""Servers, ours too, close what is idle for five seconds: who asks then, on the same connection, gets no answer."""
+
 
 def open_client(
     owner: object, *, seconds: float, transport: httpx.BaseTransport | None = None, tls: ssl.SSLContext | None = None
@@ -20,6 +23,7 @@ def open_client(
         verify=True if tls is None else tls,
         follow_redirects=False,
         trust_env=False,
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS),
     )
     weakref.finalize(owner, client.close)
     return client
