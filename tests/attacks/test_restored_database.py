@@ -17,10 +17,10 @@ from diptych.adapters.storage.coming_back import make_void
 from diptych.adapters.storage.engine import open_database
 from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 from diptych.errors import DiptychError, Refused, Unavailable
+from diptych.formats.tlog.entry import ActorClass
 from diptych.protocols.openid4vci.offer import CredentialOffer
 from diptych.protocols.reading.memory import MemoryLogFiles
-from diptych.roles.issuer.model import KeptState
-from diptych.roles.issuer.states import PublicStates
+from diptych.protocols.reading.states import KeptState, PublicStates
 from diptych.roles.log.fakes import MemoryLogStore, MemoryTileStore
 from diptych.roles.log.model import Halted
 from diptych.roles.log.service import Log
@@ -106,8 +106,9 @@ class Machine:
 
     def states(self) -> PublicStates:
         return PublicStates(
+            ActorClass.ISSUER,
             self.store,
-            self.recorder,
+            self.recorder.record,
             POLICY,
             ORIGIN,
             WRITER,

@@ -15,6 +15,7 @@ from diptych.adapters.storage.issuer import ROLE, DatabaseIssuerStore
 from diptych.errors import Conflict
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
+from diptych.protocols.reading.states import KeptState
 from diptych.roles.issuer.fakes import MemoryIssuerStore
 from diptych.roles.issuer.model import (
     REFRESH_LIFETIME,
@@ -22,7 +23,6 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
-    KeptState,
     OrderState,
     QueuedAct,
     RefreshGrant,

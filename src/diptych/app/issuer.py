@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from diptych.adapters.issuer_folder import JoinedLog
     from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.config import IssuerSettings
+    from diptych.protocols.reading.states import PublicStates
     from diptych.roles.issuer.acts import PublicLog
     from diptych.roles.issuer.epochs import EpochLog
     from diptych.roles.issuer.keyring import Keyring
     from diptych.roles.issuer.model import Incident
     from diptych.roles.issuer.service import Issuer
-    from diptych.roles.issuer.states import PublicStates
     from diptych.roles.issuer.status_model import ListCount
 
 RECORDING_SECONDS = 10.0
@@ -397,8 +397,9 @@ def _states_in_log(folder: Path, settings: "IssuerSettings") -> "Callable[[Issue
     from diptych.adapters import log_writer
     from diptych.adapters.keys import locations
     from diptych.adapters.log_files import open_log_files
+    from diptych.formats.tlog.entry import ActorClass
+    from diptych.protocols.reading.states import PublicStates
     from diptych.protocols.recording.submission import writer_fingerprint
-    from diptych.roles.issuer.states import PublicStates
 
     if settings.log_policy is None:
         return lambda issuer: None
@@ -410,7 +411,8 @@ def _states_in_log(folder: Path, settings: "IssuerSettings") -> "Callable[[Issue
             return None
         signer = locations.open_signer(settings.log_key, folder, token_access())
         writer = writer_fingerprint(signer.public_key)
-        return PublicStates(issuer.store, issuer.log.recorder, policy, origin, writer, open_log_files(address))
+        files = open_log_files(address)
+        return PublicStates(ActorClass.ISSUER, issuer.store, issuer.log.recorder.record, policy, origin, writer, files)
 
     return open_states
 

@@ -12,13 +12,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from diptych.adapters.storage.engine import Location, open_database, transaction
+from diptych.adapters.storage.public_state import declare_restored
 from diptych.roles.issuer.model import RESTORED, OrderState
 
 _ORDERS = sa.table("orders", sa.column("order_id"), sa.column("state"), sa.column("sealed_renewal"))
 _REFRESH = sa.table("refresh_grants", sa.column("order_id"), sa.column("wrap_renewal"))
 _INCIDENTS = sa.table("incidents", sa.column("order_id"), sa.column("kind"), sa.column("at"))
 
-_STATE = sa.table("public_state", sa.column("is_restored"))
 _LISTS = sa.table("status_lists", sa.column("number"), sa.column("cwt"), sa.column("jwt"), sa.column("issued_at"))
 STATUS_LISTS_APART = 1000
 
@@ -75,7 +75,7 @@ def make_void(location: Location, *, keep_renewals: bool, now: datetime) -> Void
             dead = sa.select(_ORDERS.c.order_id).where(_ORDERS.c.state == OrderState.VOID)
             connection.execute(sa.delete(_REFRESH).where(_REFRESH.c.order_id.in_(dead)))
             _begin_status_list(connection)
-            connection.execute(sa.update(_STATE).values(is_restored=True))
+            declare_restored(connection)
     finally:
         engine.dispose()
     return Voided(voided, renewable)

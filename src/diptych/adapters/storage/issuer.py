@@ -7,7 +7,7 @@ said in `roles/issuer`.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from diptych.adapters.storage.engine import hold, hold_rows, insert_unless_there, transaction
 from diptych.adapters.storage.issuer_status import METADATA, DatabaseStatusBook
+from diptych.adapters.storage.public_state import DatabaseStates, with_public_state
 from diptych.errors import Conflict
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
@@ -23,7 +24,6 @@ from diptych.roles.issuer.model import (
     Enrolment,
     Incident,
     KeptBatch,
-    KeptState,
     OrderState,
     QueuedAct,
     RedeemedOrder,
@@ -33,7 +33,7 @@ from diptych.roles.issuer.model import (
 
 ROLE = "issuer"
 
-_METADATA = METADATA
+_METADATA = with_public_state(METADATA)
 _ORDERS = sa.Table(
     "orders",
     _METADATA,
@@ -113,17 +113,6 @@ _ENROLMENTS = sa.Table(
     sa.Column("revocation_id", sa.LargeBinary),
     sa.Column("valid_until", sa.BigInteger),
     sa.Column("is_revoked", sa.Boolean),
-)
-_STATE = sa.Table(
-    "public_state",
-    _METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("counter", sa.BigInteger),
-    sa.Column("day", sa.Text),
-    sa.Column("is_recorded", sa.Boolean),
-    sa.Column("log", sa.Text),
-    sa.Column("seen", sa.BigInteger),
-    sa.Column("is_restored", sa.Boolean),
 )
 
 
@@ -206,7 +195,7 @@ class DatabaseIssuerStore:
             return tuple(bytes(row.revocation_id) for row in connection.execute(query))
 
 
-class _DatabaseTransaction:
+class _DatabaseTransaction(DatabaseStates):
     """`IssuerTransaction` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -374,29 +363,6 @@ class _DatabaseTransaction:
             "is_revoked": enrolment.is_revoked,
         }
         self._save(_ENROLMENTS, {"order_id": enrolment.order_id, "type_id": enrolment.type_id}, values)
-
-    def kept_state(self) -> KeptState:
-        # One row, which the migration made.
-        row = self._connection.execute(sa.select(_STATE).with_for_update()).one()
-        return KeptState(
-            counter=row.counter,
-            day=date.fromisoformat(row.day),
-            is_recorded=bool(row.is_recorded),
-            log=row.log,
-            seen=row.seen,
-            is_restored=bool(row.is_restored),
-        )
-
-    def keep_state(self, kept: KeptState) -> None:
-        values = {
-            "counter": kept.counter,
-            "day": kept.day.isoformat(),
-            "is_recorded": kept.is_recorded,
-            "log": kept.log,
-            "seen": kept.seen,
-            "is_restored": kept.is_restored,
-        }
-        self._connection.execute(sa.update(_STATE).values(values))
 
     def _order_where(self, condition: sa.ColumnElement[bool]) -> StoredOrder | None:
         row = self._connection.execute(sa.select(_ORDERS).where(condition).with_for_update()).first()

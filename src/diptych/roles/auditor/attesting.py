@@ -23,9 +23,10 @@ from diptych.formats.tlog.shown_act import ShownAct
 from diptych.private import Personal
 from diptych.protocols.certifying.standing import AttestationNews
 from diptych.protocols.reading.files import LogFiles
+from diptych.protocols.recording.recorder import Recorder
 from diptych.roles.auditor.log_audit import Progress, audit
 from diptych.roles.auditor.model import Report, Waiting
-from diptych.roles.auditor.ports import AttestationBook, History, Recorder, RegistryLine
+from diptych.roles.auditor.ports import AttestationBook, History, RegistryLine
 
 TITLE = "audit attestation"
 

@@ -1,20 +1,9 @@
 """What an attesting auditor needs from outside: the log, its files' history, the registry, and a place to remember."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from diptych.formats.tlog.entry import Entry
-from diptych.formats.tlog.proof import LogProof
 from diptych.protocols.certifying.standing import AttestationNews
 from diptych.roles.auditor.model import Waiting
-
-
-class Recorder(Protocol):
-    """The way into the log, in the auditor's name."""
-
-    def record(self, entries: Sequence[Entry]) -> Sequence[LogProof]:
-        """A verified receipt for each entry. Twice is once. `Unavailable` where it is not known whether they stand."""
-        ...
 
 
 class History(Protocol):

@@ -21,8 +21,9 @@ from diptych.formats.tlog.entry import parse_entry
 from diptych.formats.tlog.label import ChainElement, derived_chain
 from diptych.formats.tlog.proof import LogProof
 from diptych.private import Secret
+from diptych.protocols.recording.recorder import Recorder
 from diptych.roles.issuer.model import OrderState, QueuedAct, StoredOrder
-from diptych.roles.issuer.ports import IssuerStore, IssuerTransaction, Recorder
+from diptych.roles.issuer.ports import IssuerStore, IssuerTransaction
 
 MAX_AT_ONCE = 256  # docs/spec/recording.md, "Submission"
 

@@ -26,8 +26,9 @@ from diptych.formats.tlog.policy import Policy
 from diptych.private import Secret
 from diptych.protocols.reading.epochs import EpochsInLog, published
 from diptych.protocols.reading.files import LogFiles
+from diptych.protocols.recording.recorder import Recorder
 from diptych.roles.issuer.enrolments import mark_enrolments
-from diptych.roles.issuer.ports import IssuerStore, Recorder
+from diptych.roles.issuer.ports import IssuerStore
 from diptych.roles.issuer.standings import is_public
 
 PAGE = 5_000

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Literal, TypeVar
 
 from diptych.errors import Conflict, Unavailable
+from diptych.protocols.reading.states import KeptState
 from diptych.roles.issuer.model import (
     AccessGrant,
     Enrolment,
     Incident,
     KeptBatch,
-    KeptState,
     OrderState,
     QueuedAct,
     RedeemedOrder,

@@ -10,7 +10,7 @@ Nothing here opens anything: every wrap needs the code or token that only the ci
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from diptych.formats.tlog.label import ChainElement
@@ -150,22 +150,6 @@ class Enrolment:
     revocation_id: bytes = field(repr=False)
     valid_until: datetime
     is_revoked: bool = False
-
-
-@dataclass(frozen=True)
-class KeptState:
-    """How far this issuer has come in public: its last `role_state` (docs/spec/recording.md); 0 before the first."""
-
-    counter: int = 0
-    day: date = date.min
-    is_recorded: bool = True
-    """Whether it is known to stand in the log. Until it does, there is no next one."""
-    log: str = ""
-    """The origin of the log that the last recorded one stands in."""
-    seen: int = 0
-    """So many entries that log had with it: none of them is a later state."""
-    is_restored: bool = False
-    """The database came back, and the operator said so: the next start takes the counter from the log."""
 
 
 REFRESH_REUSE = "refresh-token-reuse"

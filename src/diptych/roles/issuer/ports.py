@@ -7,15 +7,13 @@ from datetime import datetime
 from typing import Protocol
 
 from diptych.crypto.signing import Signer
-from diptych.formats.tlog.entry import Entry
-from diptych.formats.tlog.proof import LogProof
 from diptych.private import Secret
+from diptych.protocols.reading.states import StateKeeper
 from diptych.roles.issuer.model import (
     AccessGrant,
     Enrolment,
     Incident,
     KeptBatch,
-    KeptState,
     QueuedAct,
     RedeemedOrder,
     RefreshGrant,
@@ -24,7 +22,7 @@ from diptych.roles.issuer.model import (
 from diptych.roles.issuer.status_ports import StatusBook
 
 
-class IssuerTransaction(Protocol):
+class IssuerTransaction(StateKeeper, Protocol):
     """The issuer's memory inside one transaction: what is read here nobody else changes until it ends."""
 
     def order(self, order_id: bytes) -> StoredOrder | None:
@@ -108,14 +106,6 @@ class IssuerTransaction(Protocol):
         """Insert the enrolment, or replace the one of its order and type."""
         ...
 
-    def kept_state(self) -> KeptState:
-        """The issuer's last state in public, this transaction's until it ends."""
-        ...
-
-    def keep_state(self, kept: KeptState) -> None:
-        """Replace it."""
-        ...
-
 
 class IssuerStore(Protocol):
     """The issuer's memory."""
@@ -156,17 +146,6 @@ class IssuerStore(Protocol):
 
     def standing_ids(self, now: datetime, *, after: bytes, most: int) -> Sequence[bytes]:
         """Revocation ids above `after` that are not revoked and valid at `now`, in order, `most` at most."""
-        ...
-
-
-class Recorder(Protocol):
-    """The way into the public log."""
-
-    def record(self, entries: Sequence[Entry]) -> Sequence[LogProof]:
-        """A receipt for each entry, verified under the issuer's own policy, once all are public under witnesses.
-
-        Twice is once. Raises a `DiptychError` otherwise: then it is not known whether they stand.
-        """
         ...
 
 

@@ -18,8 +18,9 @@ from diptych.formats.tlog.entry import NO_LABEL, parse_entry
 from diptych.formats.tlog.proof import LogProof, parse_proof
 from diptych.formats.tlog.shown_act import ShownAct
 from diptych.protocols.opening.decision import LAG
+from diptych.protocols.recording.recorder import Recorder
 from diptych.roles.registry.model import QueuedAct, StoredRecord
-from diptych.roles.registry.ports import History, Recorder, RegistryStore, RegistryTransaction
+from diptych.roles.registry.ports import History, RegistryStore, RegistryTransaction
 
 MAX_AT_ONCE = 256  # docs/spec/recording.md, "Submission"
 ACT_ID_BYTES = 16

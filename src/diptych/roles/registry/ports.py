@@ -6,8 +6,6 @@ from datetime import date, datetime
 from typing import Protocol
 
 from diptych.formats.mandate.trustee_set import Trustee, TrusteeSet
-from diptych.formats.tlog.entry import Entry
-from diptych.formats.tlog.proof import LogProof
 from diptych.protocols.opening.holding import HolderTransaction
 from diptych.roles.registry.model import (
     Announcement,
@@ -158,14 +156,6 @@ class RegistryStore(Protocol):
     def forget_expired(self, now: datetime) -> None:
         """Delete hits, kept answers and counts past their time, and what the acts of expired requests say unless they
         are still to be disclosed. Twice is once."""
-        ...
-
-
-class Recorder(Protocol):
-    """The way into the public log."""
-
-    def record(self, entries: Sequence[Entry]) -> Sequence[LogProof]:
-        """A verified receipt for each entry. Twice is once; `Unavailable` where it is not known whether they stand."""
         ...
 
 

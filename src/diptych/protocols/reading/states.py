@@ -1,4 +1,4 @@
-"""How far the issuer has come, said in the public log: an old database that is put back is noticed before it answers.
+"""How far a role has come, said in the public log: an old database that is put back is noticed before it answers.
 
     start: [log's files: no state later than the database's] -> [counter + 1 kept] -> the log -> [known to stand]
     daily:                                                      [counter + 1 kept] -> the log -> [known to stand]
@@ -6,34 +6,73 @@
 In brackets what fails closed or is one transaction. docs/spec/recording.md, "A role's state".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Protocol
 
 from diptych.errors import Refused
 from diptych.formats.tlog.checkpoint import parse_signed_checkpoint
-from diptych.formats.tlog.entry import ActorClass
+from diptych.formats.tlog.entry import ActorClass, Entry
 from diptych.formats.tlog.note import MAX_NOTE_BYTES
 from diptych.formats.tlog.policy import Policy, VerifiedCheckpoint, verify_checkpoint
+from diptych.formats.tlog.proof import LogProof
 from diptych.formats.tlog.role_state import RoleState, check_not_restored, latest_state
 from diptych.protocols.reading.files import CHECKPOINT, LogFiles, entries_of
-from diptych.roles.issuer.model import KeptState
-from diptych.roles.issuer.ports import IssuerStore, Recorder
+
+
+@dataclass(frozen=True)
+class KeptState:
+    """How far a role has come in public: its last `role_state` (docs/spec/recording.md); 0 before the first."""
+
+    counter: int = 0
+    day: date = date.min
+    is_recorded: bool = True
+    """Whether it is known to stand in the log. Until it does, there is no next one."""
+    log: str = ""
+    """The origin of the log that the last recorded one stands in."""
+    seen: int = 0
+    """So many entries that log had with it: none of them is a later state."""
+    is_restored: bool = False
+    """The database came back, and the operator said so: the next start takes the counter from the log."""
+
+
+class StateKeeper(Protocol):
+    """A role's memory inside one transaction."""
+
+    def kept_state(self) -> KeptState:
+        """The role's last state in public, this transaction's until it ends."""
+        ...
+
+    def keep_state(self, kept: KeptState) -> None:
+        """Replace it."""
+        ...
+
+
+class StateStore(Protocol):
+    """A role's memory."""
+
+    def transaction(self) -> AbstractContextManager[StateKeeper]:
+        """Everything or nothing: durable when the block ends, undone when it raises."""
+        ...
 
 
 @dataclass(frozen=True)
 class PublicStates:
-    """The states of the issuer whose key `writer` is the fingerprint of, in the log called `origin`."""
+    """The states of the role whose key `writer` is the fingerprint of, in the log called `origin`."""
 
-    store: IssuerStore
-    recorder: Recorder
+    actor: ActorClass
+    store: StateStore
+    record: Callable[[Sequence[Entry]], Sequence[LogProof]]
+    """Into that log, in the role's name: a verified receipt for each entry. Twice is once."""
     policy: Policy
     origin: str
     writer: bytes
     files: LogFiles
 
     def check(self) -> None:
-        """Before anything is served: `Refused` "role.rolled_back" if the log knows more of this issuer.
+        """Before anything is served: `Refused` "role.rolled_back" if the log knows more of this role.
 
         A database that came back openly takes the counter from the log instead. `DiptychError` where the log's files
         cannot be read or do not hold: nobody knows then how old the database is.
@@ -69,13 +108,13 @@ class PublicStates:
                 kept = _next(kept, now.date())
                 state.keep_state(kept)
         entry = self._state(kept).entry(day=kept.day, policy_hash=self.policy.digest)
-        (receipt,) = self.recorder.record([entry])
+        (receipt,) = self.record([entry])
         with self.store.transaction() as state:
             if state.kept_state() == kept:  # another process may have been here, and further
                 state.keep_state(replace(kept, is_recorded=True, log=self.origin, seen=receipt.index + 1))
 
     def _state(self, kept: KeptState) -> RoleState:
-        return RoleState(ActorClass.ISSUER, self.writer, kept.counter)
+        return RoleState(self.actor, self.writer, kept.counter)
 
     def _checkpoint(self) -> VerifiedCheckpoint | None:
         data = self.files.read(CHECKPOINT, max_bytes=MAX_NOTE_BYTES)
@@ -87,8 +126,8 @@ class PublicStates:
         if (0 if now is None else now.checkpoint.size) < seen:
             raise Refused(
                 "role.log_behind",
-                f"the public log shows less than the {seen} entries that it had when this issuer last recorded its "
-                "state: ask its operator, and start when it shows all",
+                f"the public log shows less than the {seen} entries that it had when this {self.actor.word} last "
+                "recorded its state: ask its operator, and start when it shows all",
             )
         return iter(()) if now is None else (entry for _, entry in entries_of(self.files, now, start=seen))
 
