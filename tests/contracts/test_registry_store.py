@@ -11,6 +11,7 @@ import pytest
 from diptych.adapters.storage.registry import open_registry_store
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
+from diptych.protocols.reading.states import KeptState
 from diptych.roles.registry.fakes import MemoryRegistryStore
 from diptych.roles.registry.model import (
     Announcement,
@@ -225,3 +226,16 @@ def test_records_are_read_in_portions_without_those_that_were_erased(store: Regi
     assert [one.record_id for one in store.records_after(b"", most=2)] == [ids[0], ids[2]]
     assert [one.record_id for one in store.records_after(ids[2], most=2)] == [ids[3]]
     assert list(store.records_after(ids[3], most=2)) == []
+
+
+def test_the_state_in_public_is_one_and_stays(store: RegistryStore) -> None:
+    with store.transaction() as state:
+        assert state.kept_state() == KeptState()
+    for kept in (
+        KeptState(1, date(2026, 6, 15), is_recorded=False),
+        KeptState(2, date(2026, 6, 16), log="log.example", seen=7, is_restored=True),
+    ):
+        with store.transaction() as state:
+            state.keep_state(kept)
+        with store.transaction() as state:
+            assert state.kept_state() == kept

@@ -9,7 +9,7 @@ How acts come about is the role's business.
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -17,9 +17,14 @@ import httpx
 from diptych.adapters.http.recorder import HttpRecorder
 from diptych.adapters.keys import file, locations
 from diptych.adapters.keys.pkcs11_uri import TokenAccess
+from diptych.adapters.log_files import open_log_files
 from diptych.errors import FormatError
+from diptych.formats.tlog.entry import ActorClass, Entry
 from diptych.formats.tlog.policy import Policy, parse_policy
+from diptych.formats.tlog.proof import LogProof
 from diptych.protocols.oauth.url import parse_url
+from diptych.protocols.reading.states import PublicStates, StateStore
+from diptych.protocols.recording.submission import writer_fingerprint
 
 POLICY, PUBLIC_KEY = "log.policy", "log.pub.pem"
 MAX_POLICY_BYTES = 1024 * 1024
@@ -93,6 +98,23 @@ def open_recorder(
         seconds=seconds,
         tls=tls,
     )
+
+
+def open_states(
+    folder: Path,
+    policy: Policy,
+    *,
+    actor: ActorClass,
+    store: StateStore,
+    record: Callable[[Sequence[Entry]], Sequence[LogProof]],
+    url: str | None,
+    key: str,
+    access: TokenAccess,
+) -> PublicStates:
+    """How far the role has come in its log, which `record` leads to under the role's key."""
+    writer = writer_fingerprint(locations.open_signer(key, folder, access).public_key)
+    files = open_log_files(address_of(policy, url))
+    return PublicStates(actor, store, record, policy, origin_of(policy), writer, files)
 
 
 def takes_acts(address: str) -> bool:

@@ -395,24 +395,25 @@ def _log_of_epochs(folder: Path, settings: "IssuerSettings") -> "Callable[[], Ep
 def _states_in_log(folder: Path, settings: "IssuerSettings") -> "Callable[[Issuer], PublicStates | None]":
     """Opens, for children, how far this issuer has come in its log; nothing without one."""
     from diptych.adapters import log_writer
-    from diptych.adapters.keys import locations
-    from diptych.adapters.log_files import open_log_files
     from diptych.formats.tlog.entry import ActorClass
-    from diptych.protocols.reading.states import PublicStates
-    from diptych.protocols.recording.submission import writer_fingerprint
 
     if settings.log_policy is None:
         return lambda issuer: None
     policy = log_writer.read_policy(settings.log_policy)
-    address, origin = log_writer.address_of(policy, settings.log), log_writer.origin_of(policy)
 
-    def open_states(issuer: "Issuer") -> PublicStates | None:
+    def open_states(issuer: "Issuer") -> "PublicStates | None":
         if issuer.log is None:
             return None
-        signer = locations.open_signer(settings.log_key, folder, token_access())
-        writer = writer_fingerprint(signer.public_key)
-        files = open_log_files(address)
-        return PublicStates(ActorClass.ISSUER, issuer.store, issuer.log.recorder.record, policy, origin, writer, files)
+        return log_writer.open_states(
+            folder,
+            policy,
+            actor=ActorClass.ISSUER,
+            store=issuer.store,
+            record=issuer.log.recorder.record,
+            url=settings.log,
+            key=settings.log_key,
+            access=token_access(),
+        )
 
     return open_states
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from diptych.adapters.http.trustees import HttpTrustees
     from diptych.formats.mandate.officer import Role
     from diptych.formats.mandate.trustee_set import TrusteeSet
+    from diptych.protocols.reading.states import PublicStates
     from diptych.roles.registry.changing import Changed
     from diptych.roles.registry.revoking import Revoked
     from diptych.roles.registry.service import Registry
@@ -231,6 +233,11 @@ class RegistryRoom:
                 notice=lambda name, check: progress(f"{name}: {check}"),
             )
 
+    def declare_registry_restored(self, folder: Path) -> None:
+        """What the log shows of the time since its database's copy does not stop the registry's next start."""
+        with _opened(folder) as (registry, _), registry.store.transaction() as state:
+            state.keep_state(replace(state.kept_state(), is_restored=True))
+
     def serve_registry(self, folder: Path, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
         import os
         import threading
@@ -250,12 +257,16 @@ class RegistryRoom:
         written = journal.Journal(journal.Role.REGISTRY, counters)
         is_stopping, is_wanted = threading.Event(), threading.Event()
         with _opened(folder) as (registry, trustees):
+            states = _states_in_log(folder, registry)
+            states.check()  # is the database the newest? Asked of the log before anybody is answered
+            states.count_start(datetime.now(UTC))
 
             def look_after() -> None:
                 while not is_stopping.is_set():
                     is_wanted.wait(CHORE_SECONDS)
                     is_wanted.clear()
                     try:
+                        states.record_due(datetime.now(UTC))
                         registry.store.forget_expired(datetime.now(UTC))
                         record_waiting(registry.store, registry.log)
                         disclose_due(registry, now=datetime.now(UTC), entropy=os.urandom)
@@ -299,6 +310,24 @@ class RegistryRoom:
                 is_stopping.set()
                 is_wanted.set()
                 caretaker.join()
+
+
+def _states_in_log(folder: Path, registry: "Registry") -> "PublicStates":
+    """How far this registry has come in its log."""
+    from diptych.adapters import log_writer
+    from diptych.formats.tlog.entry import ActorClass
+
+    settings = read_registry(folder)
+    return log_writer.open_states(
+        folder,
+        log_writer.read_policy(settings.log_policy),
+        actor=ActorClass.REGISTRY,
+        store=registry.store,
+        record=registry.log.recorder.record,
+        url=settings.log,
+        key=settings.log_key,
+        access=token_access(),
+    )
 
 
 @contextmanager

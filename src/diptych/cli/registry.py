@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from diptych.cli.registry_changing import refresh, replace_trustee
+from diptych.cli.registry_restoring import restored
 from diptych.cli.registry_revoking import revoke
 from diptych.cli.rooms import Rooms
 from diptych.cli.terminal import AsJson, emit, progress
@@ -120,5 +121,6 @@ def certify(
 
 
 registry.command()(revoke)
+registry.command()(restored)
 registry.command("replace")(replace_trustee)
 registry.command()(refresh)

@@ -344,6 +344,10 @@ class Rooms(Protocol):
         """Certify an officer's key: logged, and shown to every holder; its fingerprint."""
         ...
 
+    def declare_registry_restored(self, folder: Path) -> None:
+        """The registry's next start does not stop at what the log shows of the time since its database was copied."""
+        ...
+
     def revoke_officer(self, folder: Path, officer: bytes, *, progress: Callable[[str], None]) -> "Revoked":
         """End the key of this fingerprint: here at once, and at every trustee as soon as it answers."""
         ...

@@ -5,9 +5,11 @@ through a living process has passed. What is attacked here is their memory, thei
 """
 
 import os
+import shutil
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +30,7 @@ from diptych.drill.cores import Cores, parts
 from diptych.drill.sealing import status_of
 from diptych.drill.town.marks import MARK
 from diptych.drill.town.people import Person, Town
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, Unavailable
 from diptych.roles.officer.counter import Reason
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ REGISTRY, DATABASE = "registry", "registry.db"
 SHIPPED_QUOTA, WANTED_QUOTA = "officer = 20", f"officer = {QUOTA + 1}"
 """One more than the thief may have: whoever sets everything up opens one record first."""
 KEYS_A_FILE = 900
+STATE_SECONDS = 60
 
 
 @dataclass
@@ -50,6 +53,8 @@ class Quorum:
     commands: Commands
     rooms: "Rooms"
     log: str
+    registry: str
+    """Where log and registry answer."""
     people: dict[bytes, Person] = field(default_factory=dict)
     dumps: dict[str, tuple[set[bytes], set[str]]] = field(default_factory=dict, repr=False)
     """What each server's memory held when it was first taken: anything like a key, and anything like a canary."""
@@ -87,6 +92,47 @@ class Quorum:
                     opened += 1
                 seen_after = seen_after or watched.seen_after
         return opened, seen_after
+
+    def put_back(self) -> float | None:
+        """The registry's database of before its last start takes its place: seconds until that is noticed, if it is.
+
+        It is left as it was found.
+        """
+        before, newest = self.folder / "registry-before", self.folder / "registry-newest"
+        self._stop_registry(before)
+        self.commands.serve(REGISTRY, self.registry)
+        self._wait_for_state()
+        self._stop_registry(newest)
+        self._replace_database(before)
+        started, seen_after = time.monotonic(), None
+        try:
+            self.commands.serve(REGISTRY, self.registry)
+            self.commands.stop(REGISTRY)
+        except Unavailable:
+            seen_after = time.monotonic() - started
+        self._replace_database(newest)
+        self.commands.serve(REGISTRY, self.registry)
+        return seen_after
+
+    def _stop_registry(self, copy: Path) -> None:
+        self.commands.stop(REGISTRY)
+        copy.mkdir(exist_ok=True)
+        for file in self.database.parent.glob(f"{DATABASE}*"):
+            shutil.copy(file, copy)
+
+    def _replace_database(self, copy: Path) -> None:
+        for file in self.database.parent.glob(f"{DATABASE}*"):
+            file.unlink()
+        for file in copy.iterdir():
+            shutil.copy(file, self.database.parent)
+
+    def _wait_for_state(self) -> None:
+        deadline = time.monotonic() + STATE_SECONDS
+        with closing(sqlite3.connect(self.database)) as database:
+            while database.execute("SELECT is_recorded FROM public_state").fetchone() != (1,):
+                if time.monotonic() > deadline:
+                    raise Unavailable("drill.registry", "the registry records no state in the log")
+                time.sleep(0.05)
 
     @contextmanager
     def _watched(self) -> Iterator["Watch"]:
@@ -141,7 +187,7 @@ def set_up(folder: Path, town: Town, rooms: "Rooms", commands: Commands) -> Iter
             policy.write_text(policy.read_text().replace(SHIPPED_QUOTA, WANTED_QUOTA))
         chapter.start([(demo_registry.WRITER, actor) for actor in demo_registry.ACTORS])
         register.start()
-        quorum = Quorum(folder, town, commands, rooms, log)
+        quorum = Quorum(folder, town, commands, rooms, log, registry)
         _enrol(quorum)
         yield quorum
 

@@ -33,6 +33,7 @@ from diptych.adapters.storage.holder import (
     seconds,
     table_of,
 )
+from diptych.adapters.storage.public_state import DatabaseStates, with_public_state
 from diptych.formats.mandate.trustee_set import TrusteeSet, parse_trustee_set
 from diptych.formats.tlog.label import ChainElement
 from diptych.private import Secret
@@ -51,7 +52,7 @@ ROLE = "registry"
 KEPT_CONNECTIONS = 4
 ID_BYTES = 16
 
-_METADATA = holder_metadata()
+_METADATA = with_public_state(holder_metadata())
 _RECORDS = table_of(
     _METADATA,
     "records",
@@ -241,7 +242,7 @@ class DatabaseRegistryStore:
                 leave_nothing(connection)
 
 
-class _Transaction(DatabaseHolder):
+class _Transaction(DatabaseHolder, DatabaseStates):
     """`RegistryTransaction` over a connection."""
 
     def record(self, record_id: bytes) -> StoredRecord | None:

@@ -54,11 +54,18 @@ def restore_wallet(scene: Scene) -> Loot:
     return Loot(openings=int(answers), seen_after=seen_after)
 
 
+def restore_registry(scene: Scene) -> Loot:
+    """A living registry's database of before its last start is put back: it must not serve from it."""
+    seen_after = scene.quorum.put_back()
+    return Loot(openings=int(seen_after is None), seen_after=seen_after)
+
+
 def ours(scene: Scene) -> Loot:
-    """Both; seen when both have noticed."""
-    log, wallet = restore(scene, asks_witnesses=True), restore_wallet(scene)
-    noticed = [one.seen_after for one in (log, wallet) if one.seen_after is not None]
-    return Loot(openings=log.openings + wallet.openings, seen_after=max(noticed) if len(noticed) == 2 else None)
+    """All three; seen when all have noticed."""
+    tried = restore(scene, asks_witnesses=True), restore_wallet(scene), restore_registry(scene)
+    noticed = [one.seen_after for one in tried if one.seen_after is not None]
+    seen_after = max(noticed) if len(noticed) == len(tried) else None
+    return Loot(openings=sum(one.openings for one in tried), seen_after=seen_after)
 
 
 def restore_table(scene: Scene, baseline: Baseline) -> Loot:
@@ -77,7 +84,9 @@ def _trust(folder: Path) -> tuple[bytes, bytes]:
 POSITION = Position(
     number=20,
     name=Words("An old database put back", "Une ancienne base remise en place"),
-    takes=Words("a backup of the log, or of a wallet", "une sauvegarde du journal ou d'un portefeuille"),
+    takes=Words(
+        "a backup of the log, a registry or a wallet", "une sauvegarde du journal, d'un registre ou d'un portefeuille"
+    ),
     promise=Words("noticed before it answers", "remarqué avant toute réponse"),
     plain=thefts.plain_of(restore_table),
     common=thefts.common_of(restore_table),

@@ -12,6 +12,7 @@ from typing import Literal
 from diptych.errors import Unavailable
 from diptych.formats.mandate.trustee_set import TrusteeSet
 from diptych.protocols.opening.fakes import MemoryHolder
+from diptych.protocols.reading.states import KeptState
 from diptych.roles.registry.model import (
     Announcement,
     Delivery,
@@ -39,6 +40,13 @@ class _Tables(MemoryHolder):
     under_way: StoredChange | None = None
     channels: dict[str, bytes] = field(default_factory=dict)
     taken: dict[tuple[bytes, bytes, int], None] = field(default_factory=dict)
+    state: KeptState = field(default_factory=KeptState)
+
+    def kept_state(self) -> KeptState:
+        return self.state
+
+    def keep_state(self, kept: KeptState) -> None:
+        self.state = kept
 
     def record(self, record_id: bytes) -> StoredRecord | None:
         return self.records.get(record_id)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from diptych.formats.mandate.trustee_set import Trustee, TrusteeSet
 from diptych.protocols.opening.holding import HolderTransaction
+from diptych.protocols.reading.states import StateKeeper
 from diptych.roles.registry.model import (
     Announcement,
     Delivery,
@@ -19,7 +20,7 @@ from diptych.roles.registry.model import (
 )
 
 
-class RegistryTransaction(HolderTransaction, Protocol):
+class RegistryTransaction(HolderTransaction, StateKeeper, Protocol):
     """The registry's memory inside one transaction: what is read here nobody else changes until it ends."""
 
     def record(self, record_id: bytes) -> StoredRecord | None:
