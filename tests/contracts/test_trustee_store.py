@@ -193,6 +193,9 @@ def test_who_may_act_is_kept(store: TrusteeStore) -> None:
         assert state.revocation(b"o" * 32) == revocation
         assert state.attestation() == world.attestation()
         assert state.trustee_set() == world.trustee_set
+        state.save_trustee_set(replace(world.trustee_set, epoch=9))
+    with store.transaction() as state:
+        assert state.trustee_set() == replace(world.trustee_set, epoch=9)
 
 
 def test_what_is_past_its_time_is_forgotten_and_nothing_else(store: TrusteeStore) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,9 @@ from diptych.roles.trustee.model import (
 
 ROLE = "trustee"
 KEPT_CONNECTIONS = 4
+
+# Each look-up asks for the set, which changes once an epoch; to check its keys takes as long as to answer one.
+_parse_trustee_set = lru_cache(maxsize=2)(parse_trustee_set)
 
 _METADATA = holder_metadata()
 _PREKEYS = table_of(
@@ -288,7 +292,7 @@ class _Transaction(DatabaseHolder):
         self.replace(_NONCES, {"nonce": nonce}, values)
 
     def trustee_set(self) -> TrusteeSet | None:
-        return self._one(sa.select(_TRUSTEE_SET.c.trustee_set), parse_trustee_set)
+        return self._one(sa.select(_TRUSTEE_SET.c.trustee_set), _parse_trustee_set)
 
     def save_trustee_set(self, trustee_set: TrusteeSet) -> None:
         self.replace(_TRUSTEE_SET, {"id": 1}, {"trustee_set": trustee_set.encode()})
