@@ -62,6 +62,9 @@ class Moment:
     is_of_main: bool = False
     """Whether the process's first thread made it, while others may have made as many of that name before."""
 
+    def __str__(self) -> str:
+        return self.kind
+
 
 def moments(calls: Sequence[Call], *, main: int | None = None) -> list[Moment]:
     """When each of these calls was made: counted as strace counts, for each thread apart."""
