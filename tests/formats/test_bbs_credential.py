@@ -472,8 +472,11 @@ def test_the_owner_of_an_id_finds_its_token_in_its_bucket() -> None:
         assert epochs.find_tokens(bucket, epochs.entry_tag(one, name)) == (token,)
         verify_token(here.epoch.key, one, token)
     assert epochs.find_tokens(bucket, epochs.entry_tag(99, name)) == ()
+    assert epochs.entry_tags(bucket) == sorted(epochs.entry_tag(one, name) for one in ids)
     with pytest.raises(FormatError):
         epochs.find_tokens(bucket[:-1], b"12345678")
+    with pytest.raises(FormatError):
+        epochs.entry_tags(bucket[:-1])
 
 
 def test_an_epoch_is_named_by_the_moment_it_starts() -> None:

@@ -11,7 +11,7 @@ from diptych.errors import Conflict, DiptychError, FormatError
 
 if TYPE_CHECKING:
     from diptych.adapters.approval_list import ApprovalList
-    from diptych.adapters.epoch_folder import Published
+    from diptych.adapters.epoch_folder import Published, Workshop
     from diptych.adapters.issuer_folder import JoinedLog
     from diptych.adapters.issuer_keys import IssuerKeys
     from diptych.config import IssuerSettings
@@ -181,6 +181,7 @@ class IssuerRoom:
         hours: float,
         is_incident: bool,
         workers: int | None,
+        cluster: str | None,
         progress: Callable[[int, int], None],
     ) -> "Published":
         import os
@@ -200,7 +201,7 @@ class IssuerRoom:
             now=datetime.now(UTC),
             length=timedelta(hours=hours),
             ends_earlier=is_incident,
-            workshop=Cores(workers or len(os.sched_getaffinity(0))),
+            workshop=Cores(workers or len(os.sched_getaffinity(0))) if cluster is None else _cluster(cluster),
             entropy=os.urandom,
             stopwatch=time.perf_counter,
             log=open_log(),
@@ -326,6 +327,16 @@ class IssuerRoom:
             announce=lambda: announce(f"Issuer {settings.url} is listening on {address[0]} port {address[1]}"),
             journal=written,
         )
+
+
+def _cluster(address: str) -> "Workshop":
+    import os
+
+    try:
+        from diptych.adapters.epoch_cluster import Cluster
+    except ImportError as error:
+        raise FormatError("epoch.cluster", "a cluster needs the extra cluster: pip install diptych[cluster]") from error
+    return Cluster.join(address, entropy=os.urandom)
 
 
 def _joined(policy: Path | None, url: str | None) -> "JoinedLog | None":

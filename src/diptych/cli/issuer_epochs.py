@@ -23,6 +23,14 @@ def publish_epoch(
         bool, typer.Option("--incident", help="End every earlier epoch at once: what was revoked stops counting now.")
     ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not said.", min=1)] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Dask scheduler, tls://HOST:PORT: the tokens are made by its workers.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish an epoch: a token for every revocation id that stands now, in files that the issuer serves.
@@ -31,11 +39,14 @@ def publish_epoch(
     accept it and the one before. What is revoked is simply not in it.
     """
     rooms: Rooms = context.obj
+    if workers is not None and cluster is not None:
+        raise typer.BadParameter("--workers is for this machine, and a cluster has its own: give one of them")
     found = rooms.publish_epoch(
         folder,
         hours=hours or (INCIDENT_HOURS if incident else DAY_HOURS),
         is_incident=incident,
         workers=workers,
+        cluster=cluster,
         progress=lambda done, of: progress(f"{done} of {of} tokens"),
     )
     rate = found.count / found.seconds / found.workers if found.seconds > 0 else 0.0

@@ -106,6 +106,7 @@ class Rooms(Protocol):
         hours: float,
         is_incident: bool,
         workers: int | None,
+        cluster: str | None,
         progress: Callable[[int, int], None],
     ) -> "Published":
         """A new epoch with every id that stands now; `progress` gets how many tokens are made, and of how many."""

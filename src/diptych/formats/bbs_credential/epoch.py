@@ -7,7 +7,7 @@ the crowd down. Which ids stand is the issuer's word; making tokens is left to `
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -209,12 +209,20 @@ def encode_bucket(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"".join(tag + token for tag, token in sorted(entries))
 
 
+def entry_tags(bucket: bytes) -> list[bytes]:
+    """The tags of all entries, as they lie there. `FormatError` for no bucket."""
+    return [entry[:TAG_BYTES] for entry in _entries(bucket)]
+
+
 def find_tokens(bucket: bytes, tag: bytes) -> tuple[bytes, ...]:
     """The tokens under a tag, unverified: none, one, or two where tags collide. `FormatError` for no bucket."""
+    return tuple(entry[TAG_BYTES:] for entry in _entries(bucket) if entry[:TAG_BYTES] == tag)
+
+
+def _entries(bucket: bytes) -> Iterator[bytes]:
     if len(bucket) % ENTRY_BYTES:
         raise FormatError("epoch.bucket", f"a bucket has {ENTRY_BYTES} bytes for each entry")
-    entries = (bucket[start : start + ENTRY_BYTES] for start in range(0, len(bucket), ENTRY_BYTES))
-    return tuple(entry[TAG_BYTES:] for entry in entries if entry[:TAG_BYTES] == tag)
+    return (bucket[start : start + ENTRY_BYTES] for start in range(0, len(bucket), ENTRY_BYTES))
 
 
 def _parse_listed(value: Json) -> UnverifiedListedEpoch:
