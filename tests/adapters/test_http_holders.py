@@ -212,7 +212,7 @@ def test_a_log_that_answers_without_end_is_not_read_to_the_end() -> None:
 def test_a_trustee_that_speaks_without_end_in_a_ceremony_is_not_listened_to() -> None:
     trustees = HttpTrustees()
     with party(endless) as (url, _), pytest.raises(FormatError, match=r"http\.size"):
-        trustees.take_part(url, b"channel")
+        trustees.ask_at(url, "ceremonies", b"channel")
     trustees.close()
 
 

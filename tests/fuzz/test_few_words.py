@@ -20,6 +20,7 @@ from diptych.protocols.openid4vci.commitment_proof import parse_commitment_proof
 from diptych.protocols.openid4vci.recorded import parse_recorded
 from diptych.protocols.openid4vp.request_object import parse_fetch
 from diptych.protocols.opening import policy_file as opening_policy
+from diptych.roles.trustee import odds
 from tests.formats.tlog_specimen import POLICY
 from tests.fuzz.test_recording import mutated
 from tests.recording import recorded_batch
@@ -38,7 +39,8 @@ VALUES = st.recursive(
 
 def read(table: TomlTable) -> None:
     """As a trustee's folder is read."""
-    only(table, (*opening_policy.MEMBERS, *lookup_policy.MEMBERS), "policy.toml")
+    only(table, (*opening_policy.MEMBERS, *lookup_policy.MEMBERS, *odds.MEMBERS), "policy.toml")
+    odds.read_risk(table)
     holder = opening_policy.read_holder_policy(table, log=POLICY, courts=COURTS)
     lookup_policy.read_lookup_policies(table, waiting_time=holder.waiting_time)
 

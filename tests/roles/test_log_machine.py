@@ -131,6 +131,10 @@ class BadWeek(RuleBasedStateMachine):
         if shown is not None:
             checkpoint = parse_signed_checkpoint(shown).checkpoint
             assert self.public.setdefault(checkpoint.size, checkpoint) == checkpoint
+        if _signed(twin.store) > _signed(self.store):  # it signed first what both keep: it is the log from then on
+            self.store.kept, self.store.checkpoint = list(twin.store.kept), twin.store.checkpoint
+            self.files.files = dict(twin.files.files)
+            self.world.restarted()
 
     @invariant()
     def what_was_acknowledged_stays(self) -> None:
@@ -157,6 +161,10 @@ class BadWeek(RuleBasedStateMachine):
         report = audited(self.files.files)
         assert report.is_verified, report.failure
         assert report.size == self.store.size()
+
+
+def _signed(store: MemoryLogStore) -> int:
+    return 0 if store.checkpoint is None else store.checkpoint.checkpoint.size
 
 
 TestBadWeek = BadWeek.TestCase

@@ -78,6 +78,7 @@ class Endpoint(StrEnum):
     CREDENTIAL = "credential"
     STANDINGS = "standings"
     STATUS_LIST = "status_list"
+    TOLD = "told"
     ORDERS = "orders"
     EPOCHS = "epochs"
     BUCKET = "bucket"
