@@ -1,7 +1,7 @@
 """The part of docs/threat-model.md that a drill writes: who is where, what they get, when it is seen.
 
 diptych drill --json > docs/bench/drill.json
-python -m diptych.drill.threat_model docs/bench/drill.json docs/threat-model.md
+python -m diptych.drill.threat_model docs
 """
 
 import json
