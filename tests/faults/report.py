@@ -26,6 +26,14 @@ of the others are.
 | role | while it | killed as it entered | tried | of | what held |
 |---|---|---|---:|---:|---|
 """
+FAILED = """
+## At one write
+The log's sequencer, under strace: of the writes of one append, one after another is the one at which it is killed,
+gets an error (EIO), has no room (ENOSPC), or is told that it wrote seven bytes (its own files; see the test).
+
+| role | while it | fault | at | tried | of | what held |
+|---|---|---|---|---:|---:|---|
+"""
 STARVED = """
 ## Starved
 The database under a running role, for as long as its requests last: locked by another process beyond what a request
@@ -52,6 +60,8 @@ MISSING = """
 These tests are part of `make test` and note what they show, but were not run to their end when this page was made:
 
 """
+
+AT_ONE_WRITE = ("killed", "EIO", "ENOSPC", "short")
 
 Record = dict[str, Any]  # a line of JSON, as `records` writes it
 
@@ -83,7 +93,8 @@ def render(records: Sequence[Record], *, elsewhere: str, not_run: Sequence[str])
     dates = sorted({record["date"] for record in records})
     date = dates[0] if len(dates) == 1 else f"{dates[0]} and {dates[-1]}"
     killed = [record for record in records if record.get("fault") == "kill -9"]
-    starved = [record for record in records if record.get("fault", "kill -9") != "kill -9"]
+    failed = [record for record in records if record.get("fault") in AT_ONE_WRITE]
+    starved = [record for record in records if record.get("fault", "kill -9") not in {"kill -9", *AT_ONE_WRITE}]
     crowded = [record for record in records if "crowd" in record]
     return (
         HEAD.format(date=date)
@@ -91,6 +102,12 @@ def render(records: Sequence[Record], *, elsewhere: str, not_run: Sequence[str])
             f"| {found['role']} | {found['act']} | {_kinds(found)} | {found['tried']} | {found['of']} "
             f"| {found['held']} |\n"
             for found in killed
+        )
+        + FAILED
+        + "".join(
+            f"| {found['role']} | {found['act']} | {found['fault']} | {_kinds(found)} | {found['tried']} "
+            f"| {found['of']} | {found['held']} |\n"
+            for found in failed
         )
         + STARVED
         + "".join(
