@@ -16,7 +16,12 @@ from diptych.drill.town.dice import Dice, Weighted
 from diptych.drill.town.marks import MARK, marks
 
 FIRST_BIRTH, LAST_BIRTH = date(1930, 1, 1), date(2008, 6, 30)
-EPOCH = date(1970, 1, 1)  # nobody is born on the day that every uninitialised clock shows
+_DAYS_IN_PROGRAMS = """
+1944-02-07 1970-01-01 1987-06-05 1988-10-27 1994-02-03 1994-11-24 1995-01-02
+1999-12-31 2000-01-01 2000-01-31 2005-01-26 2006-07-01 2007-05-27 2008-08-15
+"""
+DAYS_IN_PROGRAMS = frozenset(date.fromisoformat(day) for day in _DAYS_IN_PROGRAMS.split())
+"""Days in the texts of libraries, so in every server's memory before it meets anybody: nobody is born then."""
 RETENTION = ("ten-years", "fifteen-years")
 
 
@@ -229,4 +234,6 @@ class _Words:
 
 def _birth_date(dice: Dice) -> date:
     found = FIRST_BIRTH + timedelta(days=dice.below((LAST_BIRTH - FIRST_BIRTH).days + 1))
-    return found + timedelta(days=1) if found == EPOCH else found
+    while not DAYS_IN_PROGRAMS.isdisjoint({found, found.replace(day=1)}):  # the first, where no day is known
+        found += timedelta(days=1)
+    return found
