@@ -40,6 +40,11 @@ class Report:
         return f"{held} of {len(taken)} positions hold, in a town of {number(self.population, language)} people."
 
 
+def seconds(measured: float) -> str:
+    """As many digits as say something."""
+    return f"{measured:.1f}" if measured >= 1 else f"{measured:.2f}"
+
+
 def _as_json(result: Result) -> dict[str, object]:
     loots = (result.plain, result.common, result.ours, result.weakened)
     return {

@@ -13,6 +13,7 @@ from typing import Any
 from diptych.drill.picture import picture
 from diptych.drill.position import Position
 from diptych.drill.positions import POSITIONS
+from diptych.drill.report import seconds
 
 BEGIN, END = "<!-- written by a drill: begin -->", "<!-- written by a drill: end -->"
 HEAD = (
@@ -48,7 +49,7 @@ def _row(position: Position, found: Mapping[str, Any], population: int) -> str:
     )
     seen = found["visible_after_seconds"]
     if seen is not None:
-        ours += f"; evidence after {seen:.1f} s"
+        ours += f"; evidence after {seconds(seen)} s"
     weakened = _got(found["weakened"], None, position)
     verdict = position.promise.en if found["holds"] else f"**does not hold**: {position.promise.en}"
     return (
