@@ -177,5 +177,6 @@ def _row(result: Result, population: int, language: str) -> dict[str, object]:
     cells = (
         [cell(loot) for loot in (result.plain, result.common, result.ours, result.weakened)] if result.applies else []
     )
-    seen = None if result.ours is None or result.ours.seen_after is None else report.seconds(result.ours.seen_after)
+    after = None if result.ours is None else result.ours.seen_after
+    seen = None if after is None else report.seconds(after, language)
     return {"result": result, "position": result.position, "cells": cells, "seen": seen}

@@ -40,9 +40,10 @@ class Report:
         return f"{held} of {len(taken)} positions hold, in a town of {number(self.population, language)} people."
 
 
-def seconds(measured: float) -> str:
+def seconds(measured: float, language: str) -> str:
     """As many digits as say something."""
-    return f"{measured:.1f}" if measured >= 1 else f"{measured:.2f}"
+    said = f"{measured:.1f}" if measured >= 1 else f"{measured:.2f}"
+    return said.replace(".", ",") if language == "fr" else said
 
 
 def _as_json(result: Result) -> dict[str, object]:
@@ -101,7 +102,7 @@ def gets(loot: Loot | None, position: Position, population: int, language: str) 
             f"les {number(population, language)} personnes" if french else f"all {number(population, language)} people"
         )
     if loot.joined.is_above_chance and loot.openings == 0:
-        named = round(100 * loot.joined.advantage)
+        named = int(100 * loot.joined.advantage)  # not more than there are
         return f"{named} % des lignes attribuées" if french else f"{named}% of rows named"
     if loot.openings:
         people = ("personne" if french else "person") if loot.openings == 1 else ("personnes" if french else "people")

@@ -49,7 +49,7 @@ def _row(position: Position, found: Mapping[str, Any], population: int) -> str:
     )
     seen = found["visible_after_seconds"]
     if seen is not None:
-        ours += f"; evidence after {seconds(seen)} s"
+        ours += f"; evidence after {seconds(seen, 'en')} s"
     weakened = _got(found["weakened"], None, position)
     verdict = position.promise.en if found["holds"] else f"**does not hold**: {position.promise.en}"
     return (
