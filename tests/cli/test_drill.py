@@ -1,8 +1,11 @@
 """`diptych drill` at the terminal: its JSON, its exit codes, and the page that it leaves."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 LOOT = {"canaries", "advantage", "openings"}
@@ -40,3 +43,33 @@ def test_a_position_that_is_none_and_a_folder_of_somebody_else_are_refused(tmp_p
     refused = drill(tmp_path / "mine", "--position", "14")
     assert refused.returncode == 1
     assert (tmp_path / "mine" / "letter").read_text() == "dear"
+
+
+def below(folder: Path) -> set[int]:
+    """The processes whose command line names something in that folder."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.add(int(process.name))
+    return found
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_drill_that_is_killed_leaves_no_application_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "drill"
+    drill = subprocess.Popen(
+        [sys.executable, "-m", "diptych", "drill", "--population", "12", "--position", "1", "--folder", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: bool(below(folder / "plain-table")) and bool(below(folder / "common-practice")))
+    drill.kill()
+    drill.wait()
+    wait_for(lambda: not below(folder))

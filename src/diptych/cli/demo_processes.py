@@ -194,7 +194,7 @@ class Commands:
                 stdin=subprocess.DEVNULL,
                 # Ctrl-C reaches the demo alone, which then stops its servers in order.
                 start_new_session=True,
-                preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509  # the demo has no threads
+                preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  # the demo has no threads
             )
         self.servers[name] = server
         return server
@@ -258,8 +258,8 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _ending_with(demo: int) -> Callable[[], None]:
-    """In a server: a demo that is terminated or killed cannot stop its servers any more; they end with it."""
+def ending_with(demo: int) -> Callable[[], None]:
+    """In a server: a demo or drill that is terminated or killed cannot stop its servers any more; they end with it."""
 
     def prepare() -> None:
         with suppress(AttributeError):  # where there is no Linux

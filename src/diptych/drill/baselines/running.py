@@ -1,5 +1,6 @@
 """A baseline, made and running: its folder, its process, and what happened to it before the thief came."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from diptych.cli.demo_processes import ending_with
 from diptych.drill.baselines import table
 from diptych.drill.baselines.application import SESSION
 from diptych.drill.town.people import Person, Town
@@ -79,7 +81,10 @@ def running(folder: Path, kind: str, town: Town) -> Iterator[Baseline]:
     table.insert(connection, town.people, keys)
     connection.close()
     process = subprocess.Popen(
-        [sys.executable, "-m", "diptych.drill.baselines.application", str(folder)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "diptych.drill.baselines.application", str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  # nothing is at work in the drill yet
     )
     try:
         assert process.stdout is not None
