@@ -266,8 +266,8 @@ class RegistryRoom:
                     is_wanted.wait(CHORE_SECONDS)
                     is_wanted.clear()
                     try:
+                        registry.store.forget_expired(datetime.now(UTC))  # first: it needs no log
                         states.record_due(datetime.now(UTC))
-                        registry.store.forget_expired(datetime.now(UTC))
                         record_waiting(registry.store, registry.log)
                         disclose_due(registry, now=datetime.now(UTC), entropy=os.urandom)
                         deliver_waiting(
