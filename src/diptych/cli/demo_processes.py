@@ -259,7 +259,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def ending_with(demo: int) -> Callable[[], None]:
-    """In a server: a demo or drill that is terminated or killed cannot stop its servers any more; they end with it."""
+    """In a server, first of all: a demo or drill that is killed cannot stop its servers any more; they end with it."""
 
     def prepare() -> None:
         with suppress(AttributeError):  # where there is no Linux

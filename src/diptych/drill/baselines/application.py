@@ -2,7 +2,7 @@
 
 `GET /records/ID` answers whoever has a session with whatever record is asked for: the flaw by which the accounts of
 11.7 million people were read in April 2026. `GET /search?family_name=...` writes its query to the access log, as web
-servers do. Run it with `python -m diptych.drill.baselines.application FOLDER`.
+servers do. Run it with `python -m diptych.drill.baselines.application FOLDER DRILL`: it ends with the process DRILL.
 """
 
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import parse_qsl, urlsplit
 
+from diptych.cli.demo_processes import ending_with
 from diptych.drill.baselines import table
 
 SESSION = "Bearer a-valid-session"
@@ -65,6 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    ending_with(int(sys.argv[2]))()
     application = Application(Path(sys.argv[1]))
     sys.stdout.write(f"{application.server_address[1]}\n")
     sys.stdout.flush()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 
-from diptych.cli.demo_processes import ending_with
 from diptych.drill.baselines import table
 from diptych.drill.baselines.application import SESSION
 from diptych.drill.town.people import Person, Town
@@ -81,10 +80,9 @@ def running(folder: Path, kind: str, town: Town) -> Iterator[Baseline]:
     table.insert(connection, town.people, keys)
     connection.close()
     process = subprocess.Popen(
-        [sys.executable, "-m", "diptych.drill.baselines.application", str(folder)],
+        [sys.executable, "-m", "diptych.drill.baselines.application", str(folder), str(os.getpid())],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=ending_with(os.getpid()),  # noqa: PLW1509  # nothing is at work in the drill yet
     )
     try:
         assert process.stdout is not None
