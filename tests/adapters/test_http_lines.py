@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from diptych.adapters.http import lines
+from diptych.adapters.http.authorities import authorities
 from diptych.adapters.http.lines import HttpIssuerLine, HttpVerifierLine
 from diptych.errors import FormatError, Unavailable
 from diptych.private import Secret
@@ -166,12 +167,12 @@ def test_certificate_authorities_are_read_once_and_checked_each_time(monkeypatch
         return client(**more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(httpx, "Client", noting)
-    lines._authorities.cache_clear()
+    authorities.cache_clear()
     try:
         for _ in range(3):
             HttpIssuerLine(answering(lambda request: reply(200, b"{}"))).fetch(URL)
     finally:
-        lines._authorities.cache_clear()
+        authorities.cache_clear()
     assert read == [{"trust_env": False}]
     assert given == [believed] * 3
     assert believed.verify_mode is ssl.CERT_REQUIRED

@@ -7,16 +7,13 @@ this machine; certificates are checked. What an answer means is left to the call
 
 import http.client
 import select
-import ssl
 import threading
 import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
-import httpx
-
+from diptych.adapters.http.authorities import authorities
 from diptych.errors import FormatError, Unavailable
 from diptych.protocols.oauth.url import HttpUrl, parse_url
 
@@ -115,11 +112,7 @@ class Exchanges:
         host, port = place.host.strip("[]"), int(place.port)
         if place.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self._seconds)
-        return http.client.HTTPSConnection(host, port, timeout=self._seconds, context=self._tls)
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context(trust_env=False)
+        return http.client.HTTPSConnection(host, port, timeout=self._seconds, context=authorities())
 
 
 def _close_all(idle: dict[str, list[http.client.HTTPConnection]]) -> None:

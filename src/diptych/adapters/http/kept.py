@@ -5,6 +5,8 @@ import weakref
 
 import httpx
 
+from diptych.adapters.http.authorities import authorities
+
 IDLE_SECONDS = 2.0
 """Servers, ours too, close what is idle for five seconds: who asks then, on the same connection, gets no answer."""
 
@@ -20,7 +22,7 @@ def open_client(
     client = httpx.Client(
         transport=transport,
         timeout=seconds,
-        verify=True if tls is None else tls,
+        verify=tls or authorities(),
         follow_redirects=False,
         trust_env=False,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS),

@@ -3,15 +3,14 @@
 https, or http on this machine; certificates are checked. What an answer means is left to `roles/wallet`.
 """
 
-import functools
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Mapping
 
 import httpx
 
+from diptych.adapters.http.authorities import authorities
 from diptych.adapters.http.bounded import NOTHING_COMPRESSED, read_bounded, too_slow
 from diptych.errors import Unavailable
 from diptych.private import Secret
@@ -33,15 +32,6 @@ MAX_REQUEST_BYTES = request_object.MAX_BYTES
 MAX_RECEIPT_BYTES = 16 * 1024
 MAX_FILE_BYTES = 16 * 1024 * 1024
 JSON, OCTETS = "application/json", "application/octet-stream"
-
-
-@functools.cache
-def _authorities() -> ssl.SSLContext:
-    """The certificate authorities that came with `httpx`, read once: that takes longer than a request.
-
-    They change with an update of the software alone, after which what runs is started anew; no setting adds to them.
-    """
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class HttpLine:
@@ -91,7 +81,7 @@ class HttpLine:
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=total_seconds)
         sent = {**headers, **NOTHING_COMPRESSED}
         client = httpx.Client(
-            transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False, verify=_authorities()
+            transport=self._transport, timeout=timeout, follow_redirects=False, trust_env=False, verify=authorities()
         )
         answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
