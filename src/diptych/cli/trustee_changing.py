@@ -13,8 +13,15 @@ from diptych.errors import FormatError
 if TYPE_CHECKING:
     from diptych.roles.trustee.changes import Proposed
 
+NAMED_BY = 8
+
 Folder = Annotated[Path, typer.Argument(help="The trustee's folder.", show_default=False)]
-Change = Annotated[str | None, typer.Argument(help="The change to decide, by the first letters of its digest.")]
+Change = Annotated[
+    str | None,
+    typer.Argument(
+        help="The change to decide, by the first letters of its digest; needed to agree that somebody comes."
+    ),
+]
 Agree = Annotated[bool, typer.Option("--agree", help="Take part in it.")]
 Refuse = Annotated[bool, typer.Option("--refuse", help="Take no part in it, or no longer.")]
 
@@ -59,6 +66,11 @@ def _consent(
 
     if agree and refuse:
         raise typer.BadParameter("give either --agree or --refuse")
+    if agree and not is_refresh and len(change or "") < NAMED_BY:
+        # Else somebody could propose another between what a person saw and what that person agrees to.
+        raise typer.BadParameter(
+            f"say what is agreed to: at least the first {NAMED_BY} letters of the change, as shown"
+        )
     proposed = [one for one in rooms.trustee_changes(folder) if one.is_refresh == is_refresh]
     found = [one for one in proposed if one.digest.hex().startswith((change or "").lower())]
     if agree or refuse:
