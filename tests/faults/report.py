@@ -1,4 +1,4 @@
-"""docs/reliability.md, made from what the fault tests noted in one run. Written by `make reliability`."""
+"""docs/reliability.md, made from what the fault tests noted. Written by `make reliability`."""
 
 import ast
 import json
@@ -12,16 +12,17 @@ ELSEWHERE = FOLDER / "elsewhere.md"
 HEAD = """\
 # Reliability: what was injected where, and what held
 
-Written by `make reliability`, and only from what it noted: each row is a test of `tests/faults` that passed on {date},
-on real processes; the raw lines are in [reliability.jsonl](reliability.jsonl). What is not in a table was not shown.
+Written by `make reliability`, and only from what its runs noted: each row is a test of `tests/faults` that passed
+on {date}, on real processes; the raw lines are in [reliability.jsonl](reliability.jsonl). What is not in a table was
+not shown.
 
 ## Killed
 A role is ended by SIGKILL as it enters a write: what it was about to write or send is not written. The kernel itself
 stops it there (seccomp): whatever it and all that it started write has one order, and an undisturbed run of the same
 act says how many there are (*of*). Then the act is begun anew for one write after another, and killed there, and what
 it had acknowledged, what it does when it is asked again, and how its journey ends are looked at (*what held*).
-*Tried* says at how many of the writes in this run: `EVERY=1` tries all of them; else the first of each kind and some
-of the others are.
+*Tried* says at how many of the writes: `EVERY=1` tries all of them (one less where the act made one write less that
+time); else the first of each kind and some of the others are.
 
 | role | while it | killed as it entered | tried | of | what held |
 |---|---|---|---:|---:|---|
