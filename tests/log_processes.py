@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from diptych.cli.demo_processes import free_ports
 from diptych.config import variable
 
 ORIGIN = "log.utopia.example/acts"
@@ -23,10 +23,7 @@ RECORDING = {name: value for name, value in os.environ.items() if name != variab
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 def run(*words: object, code: int = 0) -> dict[str, object]:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from diptych.adapters.http.recorder import HttpRecorder
 from diptych.adapters.keys import file
+from diptych.cli.demo_processes import free_ports
 from diptych.crypto.signing import SoftwareSigner, generate_signer
 from diptych.errors import DiptychError
 from diptych.formats.tlog.entry import Entry, parse_entry
@@ -36,13 +36,6 @@ def run(*words: object, code: int = 0) -> dict[str, object]:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 def act(number: int) -> Entry:
     entry = parse_entry(entries(number, number + 1)[0])
     return Entry(
@@ -56,12 +49,12 @@ class Town:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
         self.signer: SoftwareSigner = generate_signer()
         self.running: dict[str, subprocess.Popen[str]] = {}
         file.write_public_key(folder / "issuer.pub.pem", self.signer.public_key)
         for name in ("w1", "w2"):
-            url = f"http://127.0.0.1:{free_port()}"
+            url = f"http://127.0.0.1:{free_ports(1)[0]}"
             run("witness", "init", folder / name, "--name", f"{name}.example", "--url", url)
         witnesses = [word for name in ("w1", "w2") for word in ("--witness", folder / name / "witness.keys")]
         run("log", "init", self.log, "--origin", ORIGIN, "--url", self.url, *witnesses, "--threshold", 2)

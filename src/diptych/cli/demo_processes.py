@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -28,6 +29,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 COMMAND_SECONDS = 120.0
 PR_SET_PDEATHSIG = 1
+PORTS = range(20_000, 32_768)
+"""Below those that Linux gives to whoever connects without asking for one (ip_local_port_range)."""
 
 
 @contextmanager
@@ -51,12 +54,14 @@ def own_folder(root: Path) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+    """Ports that nobody listens on at this moment, of those that nobody is given by chance until they are used."""
+    ports: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise Unavailable("demo.ports", "no port is free on this machine: stop something that listens, and try again")
 
 
 @dataclass(frozen=True)
