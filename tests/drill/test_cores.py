@@ -1,5 +1,8 @@
 """A town larger than one process works on at once: nothing is lost between the parts, and nothing is done twice."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,31 @@ def test_a_file_that_has_changed_is_searched_again(tmp_path: Path) -> None:
     assert search.below([tmp_path]) == {MARK.decode()}
     file.unlink()
     assert search.below([tmp_path]) == set()
+
+
+DRILL = """
+import os, sys
+from diptych.drill.cores import Cores
+if __name__ == "__main__":
+    cores = Cores(2)
+    list(cores.each(abs, [1, 2, 3, 4]))
+    print(*cores._pool._processes, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_processes_of_a_drill_that_is_killed_end(tmp_path: Path) -> None:
+    script = tmp_path / "drill.py"
+    script.write_text(DRILL)
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as drill:
+        assert drill.stdout is not None
+        workers = [Path("/proc") / number for number in drill.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(worker.exists() for worker in workers)
+        drill.kill()
+    deadline = time.monotonic() + 20
+    while any(worker.exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

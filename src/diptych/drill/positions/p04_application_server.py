@@ -10,6 +10,8 @@ from diptych.drill.positions import thefts
 from diptych.drill.scene import Scene
 
 ISSUER_DATABASE = "issuer.sqlite"
+REDEEMED = 4
+"""Of what was read of one order, memory may have been used again."""
 
 
 def steal(scene: Scene, system: Ours) -> Loot:
@@ -34,6 +36,6 @@ POSITION = Position(
     plain=thefts.plain_of(thefts.server),
     common=thefts.common_of(thefts.server),
     ours=lambda scene: steal(scene, scene.ours),
-    weakened=lambda scene: steal(scene, scene.changed("reading_front", redeeming=1)),
+    weakened=lambda scene: steal(scene, scene.changed("reading_front", redeeming=REDEEMED)),
     removed=Words("the front process that never reads", "le processus d'accueil qui ne lit jamais"),
 )
