@@ -106,6 +106,9 @@ class BadWeek(RuleBasedStateMachine):
         if self.is_halted or not self._has_become_the_log():
             self.is_halted = was_halted
             self.store.kept, self.store.checkpoint, self.files.files = held
+        elif not with_files:
+            # What a dying log had written and never signed may lie there: its operator lets all of them be made anew.
+            self.files.files = {path: data for path, data in self.files.files.items() if not path.startswith("tile/")}
         self.world.restarted()
 
     def _has_become_the_log(self) -> bool:
