@@ -26,7 +26,7 @@ from tests.faults.records import is_every_write, numbers, record
 from tests.faults.strace import Call
 from tests.faults.town import ENVIRONMENT, HELD, PASSPHRASE, Town, attempt, rows, run
 
-MOST = 5
+MOST = 2
 LICENCE = "driving-licence"
 
 
